@@ -1,0 +1,49 @@
+"""What a check has to say: a failure with everything a person needs to see it, or a log of what was really done."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from verification.cases import Case
+
+Verdict = Literal["passed", "failed", "unsupported", "not provided", "mistrusted"]
+
+
+class Failure(AssertionError):  # noqa: N818 - it is what a check finds, and reads so in a report
+    """A check found an implementation wrong, on this case."""
+
+    def __init__(
+        self,
+        message: str,
+        case: Case | None = None,
+        *,
+        expected: Any = None,
+        got: Any = None,
+        index: tuple[int, ...] | None = None,
+        bound: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.case = message, case
+        self.expected, self.got, self.index, self.bound = expected, got, index, bound  # whole arrays; the first bad index
+
+
+@dataclass
+class Log:
+    """What a check really did: it is what tells a pass from an empty pass."""
+
+    checked: int = 0  # cases whose result was judged
+    unsupported: Counter[str] = field(default_factory=Counter)  # option or reason -> cases
+    worst: float = 0.0  # the largest error over its bound
+    policies: dict[str, str] = field(default_factory=dict)  # "windows that do not tile" -> "raises" | "floors" | ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict of one check on one function."""
+
+    operation: str
+    check: str
+    verdict: Verdict
+    log: Log
+    failure: Failure | None = None
+    reason: str = ""  # why it is mistrusted or unsupported, in words
