@@ -139,7 +139,7 @@ def pool(x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, r
 
 def gradient(grad_output: Any, like: Array, shape: tuple[int, ...], batched: bool) -> Array:
     """Check that ``grad_output`` has the dtype of ``like`` and the ``shape`` (N, K, H, W) of the forward result."""
-    (grad,) = arrays(grad_output=grad_output)
+    grad: Array = arrays(grad_output=grad_output)[0]
     if grad.dtype != like.dtype:
         raise TypeError(f"grad_output and x must share one dtype, got {grad.dtype} and {like.dtype}")
     expected = shape if batched else shape[1:]

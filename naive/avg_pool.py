@@ -101,11 +101,8 @@ def _window(a: Pool, i: int, j: int, count_include_pad: bool, override: int | No
         inside.append(slice(max(first, 0), min(last, size)))
         padded_cells *= last - first
         cells *= min(last, size) - max(first, 0)
-    if override is not None:
-        divisor = override
-    else:
-        divisor = padded_cells if count_include_pad else cells
-    return (inside[0], inside[1]), divisor
+    divisor = padded_cells if count_include_pad else cells
+    return (inside[0], inside[1]), divisor if override is None else override
 
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:

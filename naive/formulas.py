@@ -70,12 +70,12 @@ def convolve(X: Any, W: Any, b: Any, S: int = 1, P: int = 0) -> Array:
     X, W, b = volume_and_filters(X, W, b)
     K, F = W.shape[:2]
     V = np.zeros((output_size(X.shape[0], F, S, P), output_size(X.shape[1], F, S, P), K), contract.carrier(X.dtype))
-    X, dtype = zero_pad(X, P).astype(V.dtype), X.dtype
-    for k in range(K):
-        W_k, b_k = W[k].astype(V.dtype), b[k].astype(V.dtype) if dtype != object else b[k]
-        for i in range(V.shape[0]):
-            for j in range(V.shape[1]):
-                V[i, j, k] = np.sum(X[i * S : i * S + F, j * S : j * S + F, :] * W_k, dtype=V.dtype) + b_k
+    dtype = X.dtype
+    X, W, b = zero_pad(X, P).astype(V.dtype), W.astype(V.dtype), b.astype(V.dtype)
+    for i in range(V.shape[0]):
+        for j in range(V.shape[1]):
+            for k in range(K):
+                V[i, j, k] = np.sum(X[i * S : i * S + F, j * S : j * S + F, :] * W[k], dtype=V.dtype) + b[k]
     return V.astype(dtype)
 
 

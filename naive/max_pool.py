@@ -125,7 +125,7 @@ def _largest(a: Pool, n: int, c: int, i: int, j: int) -> tuple[Any, int]:
         p, q = i * a.stride[0] + r * a.dilation[0] - top, j * a.stride[1] + s * a.dilation[1] - left
         if 0 <= p < H and 0 <= q < W:
             value = a.x[n, c, p, q]
-            if winner == -1 or value > best or value != value:  # NaN alone differs from itself
+            if winner == -1 or value > best or value != value:  # noqa: PLR0124 - NaN alone differs from itself
                 best, winner = value, p * W + q
     return best, winner
 
