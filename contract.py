@@ -104,6 +104,18 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: An
     return pool(x, kernel_size, stride, padding, dilation, rounding)
 
 
+def unfolding(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, rounding: Any) -> Pool:
+    """Check the arguments of ``im2col``: the windows of a convolution, without its filters."""
+    (x,) = arrays(x=x)
+    x, batched = images("x", x)
+    kernel = pair("kernel_size", kernel_size, 1)
+    strides, dilations = pair("stride", stride, 1), pair("dilation", dilation, 1)
+    rounding = choice("rounding", rounding, ("exact", "floor"))
+    sides = conv_padding(padding, kernel, strides, dilations)
+    window_fits(x, kernel, sides, dilations)
+    return Pool(x, kernel, strides, sides, dilations, rounding, batched)
+
+
 def avg_pool2d(
     x: Any, kernel_size: Any, stride: Any, padding: Any, rounding: Any, count_include_pad: Any, divisor_override: Any
 ) -> tuple[Pool, bool, int | None]:
@@ -159,7 +171,10 @@ def arrays(**named: Any) -> tuple[Any, ...]:
         if value is None and name == "bias":
             result.append(None)
             continue
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # lists of unequal lengths
+            raise ValueError(f"{name} must be an array of numbers, got {brief(value)}: {error}") from None
         kind, size = array.dtype.kind, array.dtype.itemsize
         numeric = kind in "iuO" or (kind == "f" and size in (2, 4, 8)) or (kind == "c" and size in (8, 16))
         if not numeric:
@@ -178,7 +193,7 @@ def arrays(**named: Any) -> tuple[Any, ...]:
     return tuple(result)
 
 
-NOT_NUMBERS = (str, bytes, bool, np.bool_, type(None), list, tuple, dict)
+NOT_NUMBERS = (str, bytes, bool, np.bool_, type(None), list, tuple, dict, np.ndarray)
 
 
 def images(name: str, array: Array) -> tuple[Array, bool]:
@@ -223,15 +238,15 @@ def integer(name: str, value: Any, least: int | None) -> int:
     return number
 
 
-def pair(name: str, value: Any, least: int) -> Pair:
-    """Return an int or a pair as (height, width)."""
+def pair(name: str, value: Any, least: int, parts: tuple[str, str] = AXES) -> Pair:
+    """Return an int or a pair as a pair: of (height, width), unless ``parts`` says otherwise."""
     if not is_sequence(value):
         number = integer(name, value, least)
         return number, number
     if len(value) != 2:
-        raise ValueError(f"{name} must be an int or a pair (height, width), got {brief(value)} with {len(value)} values")
-    height, width = (integer(f"{name} ({axis})", v, least) for axis, v in zip(AXES, value, strict=True))
-    return height, width
+        raise ValueError(f"{name} must be an int or a pair ({', '.join(parts)}), got {brief(value)} with {len(value)} values")
+    first, second = (integer(f"{name} ({part})", v, least) for part, v in zip(parts, value, strict=True))
+    return first, second
 
 
 def conv_padding(padding: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Sides:
@@ -244,8 +259,7 @@ def conv_padding(padding: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Si
         total_h, total_w = (d * (f - 1) for d, f in zip(dilation, kernel, strict=True))
         return (total_h // 2, total_h - total_h // 2), (total_w // 2, total_w - total_w // 2)  # the odd cell at the end
     if is_sequence(padding) and len(padding) == 2 and all(map(is_sequence, padding)):
-        top_bottom, left_right = (pair(f"padding ({axis})", p, 0) for axis, p in zip(AXES, padding, strict=True))
-        return top_bottom, left_right
+        return pair("padding", padding[0], 0, ("top", "bottom")), pair("padding", padding[1], 0, ("left", "right"))
     height, width = pair("padding", padding, 0)
     return (height, height), (width, width)
 
@@ -318,6 +332,17 @@ def untiled(axis: int, size: int, kernel: int, stride: int, padding: Pair, dilat
         f"the windows do not tile the input's {AXES[axis]}: ({name} - F + 2P)/S + 1 = "
         f"({size} - {window} + {low} + {high}) / {stride} + 1 = {size - span + low + high}/{stride} + 1 is not an integer; "
         f"rounding='floor' drops the remainder, as PyTorch does"
+    )
+
+
+def vanished(a: Conv, axis: int, left: int) -> ValueError:
+    """Return the error for a transposed convolution whose padding takes the whole result away, with its arithmetic."""
+    size, kernel, pad = a.x.shape[2 + axis], a.weight.shape[2 + axis], a.padding[axis][0]
+    return ValueError(
+        f"padding takes the whole result away: in {AXES[axis]}, "
+        f"(size - 1) * stride + dilation * (kernel - 1) + 1 + output_padding - 2 * padding = "
+        f"({size} - 1) * {a.stride[axis]} + {a.dilation[axis]} * ({kernel} - 1) + 1 + {a.output_padding[axis]} - 2 * {pad} "
+        f"= {left}"
     )
 
 

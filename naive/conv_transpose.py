@@ -104,19 +104,13 @@ def conv_transpose2d_backward(
 
 def _output_shape(a: Conv) -> tuple[int, int, int, int]:
     """Return (N, K, P, Q): one past the last landing, the ``output_padding``, and the padding's second side taken away."""
-    (N, _, *last), (_, depth, *taps) = a.x.shape, a.weight.shape
-    P, Q = (
-        (last[axis] - 1) * a.stride[axis]
-        + (taps[axis] - 1) * a.dilation[axis]
-        - a.padding[axis][0]
-        + 1
-        + a.output_padding[axis]
-        - a.padding[axis][1]
-        for axis in (0, 1)
-    )
+    (N, _, H, W), (_, depth, R, S) = a.x.shape, a.weight.shape
+    last = _landing(a, H - 1, W - 1, R - 1, S - 1)
+    P, Q = (last[axis] + 1 + a.output_padding[axis] - a.padding[axis][1] for axis in (0, 1))
+    for axis, size in enumerate((P, Q)):
+        if size < 1:
+            raise contract.vanished(a, axis, size)
     shape = (N, depth * a.groups, P, Q)
-    if P < 1 or Q < 1:
-        raise ValueError(f"padding {a.padding} leaves nothing of the result: its shape would be {shape}")
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
 

@@ -8,7 +8,6 @@ Letters: A rows, B columns, C channels (depth), K filters, F filter size, S stri
 Source: Stanford's CS231n course notes, "Convolutional Neural Networks".
 """
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -69,13 +68,15 @@ def convolve(X: Any, W: Any, b: Any, S: int = 1, P: int = 0) -> Array:
     """
     X, W, b = volume_and_filters(X, W, b)
     K, F = W.shape[:2]
-    V = np.zeros((output_size(X.shape[0], F, S, P), output_size(X.shape[1], F, S, P), K), contract.carrier(X.dtype))
-    dtype = X.dtype
-    X, W, b = zero_pad(X, P).astype(V.dtype), W.astype(V.dtype), b.astype(V.dtype)
+    shape = (output_size(X.shape[0], F, S, P), output_size(X.shape[1], F, S, P), K)
+    contract.memory_fits("V", shape, X.itemsize)
+    dtype, carrier = X.dtype, contract.carrier(X.dtype)
+    X, W, b = zero_pad(X, P).astype(carrier), W.astype(carrier), b.astype(carrier)
+    V = np.zeros(shape, carrier)
     for i in range(V.shape[0]):
         for j in range(V.shape[1]):
             for k in range(K):
-                V[i, j, k] = np.sum(X[i * S : i * S + F, j * S : j * S + F, :] * W[k], dtype=V.dtype) + b[k]
+                V[i, j, k] = np.sum(X[i * S : i * S + F, j * S : j * S + F, :] * W[k], dtype=carrier) + b[k]
     return V.astype(dtype)
 
 
@@ -100,16 +101,16 @@ def max_pool(X: Any, F: int, S: int) -> Array:
     return V
 
 
-def zero_pad(X: Array, P: int) -> Array:
+def zero_pad(X: Any, P: int) -> Array:
     """Return X (A, B, C) with P rows and columns of zeros on every side: (A + 2P, B + 2P, C).
 
-    >>> zero_pad(np.ones((1, 1, 1), int), 1)[:, :, 0]
+    >>> zero_pad([[[1]]], 1)[:, :, 0]
     array([[0, 0, 0],
            [0, 1, 0],
            [0, 0, 0]])
     """
+    X, P = volume(X), contract.integer("P", P, 0)
     A, B, C = X.shape
-    P = operator.index(P)
     contract.memory_fits("the padded input", (A + 2 * P, B + 2 * P, C), X.itemsize)
     padded = np.zeros((A + 2 * P, B + 2 * P, C), X.dtype)
     padded[P : P + A, P : P + B] = X
@@ -118,10 +119,10 @@ def zero_pad(X: Array, P: int) -> Array:
 
 def volume(X: Any) -> Array:
     """Return X as an array (A, B, C) of numbers, in native byte order."""
-    (array,) = contract.arrays(X=X)
+    array: Array = contract.arrays(X=X)[0]
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(f"X must have shape (A, B, C), at least one of each, got {array.shape}")
-    return np.asarray(array)
+    return array
 
 
 def volume_and_filters(X: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
