@@ -149,6 +149,27 @@ def pool(x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, r
     return Pool(x, kernel, strides, sides, dilations, rounding, batched)
 
 
+def volume(X: Any) -> Array:
+    """Return X as an array (A, B, C) of numbers, in native byte order."""
+    array: Array = arrays(X=X)[0]
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(f"X must have shape (A, B, C), at least one of each, got {array.shape}")
+    return array
+
+
+def volume_and_filters(X: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
+    """Return X (A, B, C), W (K, F, F, C) and b (K,) as arrays of numbers that fit together."""
+    X, W, b = arrays(X=X, W=W, b=b)
+    X = volume(X)
+    if W.ndim != 4 or 0 in W.shape or W.shape[1] != W.shape[2]:
+        raise ValueError(f"W must have shape (K, F, F, C), at least one of each, got {W.shape}")
+    if W.shape[3] != X.shape[2]:
+        raise ValueError(f"W has shape {W.shape}: filters of depth {W.shape[3]}, but X has depth {X.shape[2]}")
+    if b.shape != (W.shape[0],):
+        raise ValueError(f"b must have shape ({W.shape[0]},), one value for each filter, got {b.shape}")
+    return X, W, b
+
+
 def gradient(grad_output: Any, like: Array, shape: tuple[int, ...], batched: bool) -> Array:
     """Check that ``grad_output`` has the dtype of ``like`` and the ``shape`` (N, K, H, W) of the forward result."""
     grad: Array = arrays(grad_output=grad_output)[0]

@@ -66,7 +66,7 @@ def convolve(X: Any, W: Any, b: Any, S: int = 1, P: int = 0) -> Array:
     array([[6, 6],
            [6, 6]])
     """
-    X, W, b = volume_and_filters(X, W, b)
+    X, W, b = contract.volume_and_filters(X, W, b)
     K, F = W.shape[:2]
     shape = (output_size(X.shape[0], F, S, P), output_size(X.shape[1], F, S, P), K)
     contract.memory_fits("V", shape, X.itemsize)
@@ -90,7 +90,7 @@ def max_pool(X: Any, F: int, S: int) -> Array:
     array([[6, 8],
            [3, 4]])
     """
-    X = volume(X)
+    X = contract.volume(X)
     if X.dtype.kind == "c":
         raise TypeError(f"X must have an ordered dtype: complex numbers have no maximum, got {X.dtype}")
     V = np.empty((output_size(X.shape[0], F, S), output_size(X.shape[1], F, S), X.shape[2]), X.dtype)
@@ -115,24 +115,3 @@ def zero_pad(X: Any, P: int) -> Array:
     padded = np.zeros((A + 2 * P, B + 2 * P, C), X.dtype)
     padded[P : P + A, P : P + B] = X
     return padded
-
-
-def volume(X: Any) -> Array:
-    """Return X as an array (A, B, C) of numbers, in native byte order."""
-    array: Array = contract.arrays(X=X)[0]
-    if array.ndim != 3 or 0 in array.shape:
-        raise ValueError(f"X must have shape (A, B, C), at least one of each, got {array.shape}")
-    return array
-
-
-def volume_and_filters(X: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
-    """Return X (A, B, C), W (K, F, F, C) and b (K,) as arrays of numbers that fit together."""
-    X, W, b = contract.arrays(X=X, W=W, b=b)
-    X = volume(X)
-    if W.ndim != 4 or 0 in W.shape or W.shape[1] != W.shape[2]:
-        raise ValueError(f"W must have shape (K, F, F, C), at least one of each, got {W.shape}")
-    if W.shape[3] != X.shape[2]:
-        raise ValueError(f"W has shape {W.shape}: filters of depth {W.shape[3]}, but X has depth {X.shape[2]}")
-    if b.shape != (W.shape[0],):
-        raise ValueError(f"b must have shape ({W.shape[0]},), one value for each filter, got {b.shape}")
-    return X, W, b

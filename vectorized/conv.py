@@ -1,0 +1,141 @@
+"""Convolution as one matrix product: stretch every receptive field into a column, multiply by the filters as rows.
+
+    y (K, P*Q) = filters (K, C*R*S) @ columns (C*R*S, P*Q) + bias          for every image and every group
+
+x is zero-padded first. Like every deep-learning library, this is the cross-correlation: the filter is not flipped.
+
+``im2col`` below is the whole idea in five lines. The further algorithms give the same sum in less memory or time; each has
+a file of its own, and all stand in one table, ``ALGORITHMS``. ``"auto"`` alone chooses; the others refuse what they cannot do.
+
+Letters: N images, C channels, H×W pixels, K filters, R×S taps, P×Q output cells; G groups.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import contract
+from contract import Array, Conv
+from vectorized import pointwise, strips
+from vectorized.columns import stretch, zero_padded
+from vectorized.windows import output_sizes
+
+
+def im2col(a: Conv, y: Array) -> None:
+    """Fill y (N, K, P, Q) by one product over all columns at once.
+
+    Memory: all columns, N*C*R*S*P*Q values. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma.
+    Source: Chellapilla, Puri, Simard, 2006.
+    """
+    (N, K, P, Q), (R, S), G = y.shape, a.weight.shape[2:], a.groups
+    contract.memory_fits("the columns", (N, a.x.shape[1], R, S, P, Q), y.itemsize)
+    X = zero_padded(a.x, a.padding, y.dtype)  # (N, C, H + top + bottom, W + left + right)
+    columns = stretch(X, (R, S), a.stride, a.dilation, (P, Q))  # (N, C, R, S, P, Q)
+    filters = a.weight.astype(y.dtype).reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
+    np.matmul(filters, columns.reshape(N, G, filters.shape[2], P * Q), out=y.reshape(N, G, K // G, P * Q))
+    if a.bias is not None:
+        y += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]  # (K, 1, 1)
+
+
+ALGORITHMS: dict[str, Callable[[Conv, Array], None]] = {
+    "im2col": im2col,  # one product over all columns
+    "strips": strips.strips,  # the same in bounded memory: some megabytes of columns at a time
+    "pointwise": pointwise.pointwise,  # 1×1 filters: the image is its own columns
+}
+
+
+def choose(a: Conv) -> str:
+    """Return the name of the algorithm that ``"auto"`` takes."""
+    return "pointwise" if pointwise.refusal(a) is None else "strips"
+
+
+@np.errstate(all="ignore")  # NaN, Inf and wrapping integers are results here, not warnings
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+    rounding: Any = "exact",
+    algorithm: Any = "auto",
+) -> Array:
+    """Convolve a batch of images with K filters.
+
+    ``y = filters @ columns + bias``, that is
+    ``y[n,k,i,j] = sum(x[n, channels of k, i*S : i*S+reach : D, j*S : j*S+reach : D] * weight[k]) + bias[k]``
+
+    Shapes: x (N, C, H, W) or (C, H, W); weight (K, C/groups, R, S); bias (K,) or None; result (N, K, P, Q) or (K, P, Q), with
+    ``P = (H - reach + top + bottom)/stride + 1`` and ``reach = dilation*(R - 1) + 1``, and likewise Q.
+
+    Sizes (``stride``, ``padding``, ``dilation``) are in pixels, an int or (height, width); ``padding`` may also be
+    ``((top, bottom), (left, right))``, ``"valid"`` or ``"same"``. ``rounding`` is ``"exact"`` or ``"floor"``.
+    ``algorithm`` is ``"auto"`` or a name in ``ALGORITHMS``.
+
+    Raises TypeError for a wrong kind of value, ValueError for one that breaks a rule, NotImplementedError for a case that
+    the named algorithm does not support.
+
+    Source: PyTorch's ``torch.nn.functional.conv2d``; Chellapilla, Puri, Simard, 2006.
+
+    >>> conv2d([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], [[[[1, 0], [0, -1]]]], [10])  # 1 - 5 + 10, 2 - 6 + 10, ...
+    array([[[6, 6],
+            [6, 6]]])
+    """
+    a = contract.conv2d(x, weight, bias, stride, padding, dilation, groups, rounding)
+    name = contract.choice("algorithm", algorithm, ("auto", *ALGORITHMS))
+    y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
+    ALGORITHMS[choose(a) if name == "auto" else name](a, y)
+    return _result(a, y)
+
+
+@np.errstate(all="ignore")
+def conv2d_backward(
+    grad_output: Any,
+    x: Any,
+    weight: Any,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+    rounding: Any = "exact",
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of ``conv2d`` with respect to x, weight and bias.
+
+    ``y = filters @ columns + bias`` gives ``grad_columns = filters.T @ grad_output``, of which col2im makes ``grad_x``;
+    ``grad_filters = grad_output @ columns.T``; and grad_bias sums grad_output. (Complex: conjugated, as in PyTorch.)
+
+    Shapes: grad_output as the result of ``conv2d``; the gradients as x, weight and bias (K,). Options, units and errors
+    are those of ``conv2d``.
+
+    Source: PyTorch's autograd of ``conv2d``; the chain rule.
+
+    >>> grad_x, grad_weight, grad_bias = conv2d_backward([[[1, 10]]], [[[1, 2, 3]]], [[[[4, 5]]]])
+    >>> grad_x.tolist(), grad_weight.tolist(), grad_bias.tolist()  # 1*[4, 5, 0] + 10*[0, 4, 5]; 1*[1, 2] + 10*[2, 3]
+    ([[[4, 45, 50]]], [[[[21, 32]]]], [11])
+    """
+    a = contract.conv2d(x, weight, None, stride, padding, dilation, groups, rounding)
+    g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
+    dtype = contract.carrier(a.x.dtype)
+    g = np.ascontiguousarray(g, dtype)  # (N, K, P, Q)
+    grad_x, grad_w = np.zeros(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
+    strips.add_input_gradient(a, g, grad_x)
+    strips.add_weight_gradient(a, g, a.x, grad_w)
+    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
+
+
+def _output_shape(a: Conv) -> tuple[int, int, int, int]:
+    """Return (N, K, P, Q), by the output-size formula."""
+    K, _, R, S = a.weight.shape
+    shape = (a.x.shape[0], K, *output_sizes(a.x, (R, S), a.stride, a.padding, a.dilation, a.rounding))
+    contract.memory_fits("the result", shape, a.x.itemsize)
+    return shape
+
+
+def _result(a: Conv, y: Array) -> Array:
+    """Return the result in the dtype and with the number of dimensions that x came with."""
+    y = y.astype(a.x.dtype, copy=False)
+    return y if a.batched else y[0]

@@ -1,0 +1,79 @@
+"""Windows without copies: how many there are, by formula, and a view that shows them all.
+
+Letters: H×W pixels, R×S taps, P×Q windows.
+"""
+
+import numpy as np
+
+import contract
+from contract import Array, Pair, Sides
+
+
+def output_size(axis: int, size: int, kernel: int, stride: int, padding: Pair, dilation: int, rounding: str) -> int:
+    """Return how many windows there are along one axis: (W - F + 2P)/S + 1, with 2P = low + high and F the reach.
+
+    ``axis`` (0 height, 1 width) is named in the error.
+
+    Raises ValueError where that is not an integer and ``rounding`` is ``"exact"``.
+
+    Source: the CS231n course notes; for ``"ceil"``, PyTorch's ``ceil_mode``.
+
+    >>> output_size(1, size=7, kernel=3, stride=2, padding=(0, 0), dilation=1, rounding="exact")  # (7 - 3)/2 + 1
+    3
+    >>> output_size(1, size=8, kernel=3, stride=2, padding=(0, 0), dilation=1, rounding="ceil")  # 5/2 + 1, rounded up
+    4
+    """
+    low, high = padding
+    quotient, remainder = divmod(size - contract.reach(kernel, dilation) + low + high, stride)
+    if remainder and rounding == "exact":
+        raise contract.untiled(axis, size, kernel, stride, padding, dilation)
+    if remainder and rounding == "ceil" and (quotient + 1) * stride < size + low:  # it must start left of the right padding
+        return quotient + 2
+    return quotient + 1
+
+
+def output_sizes(x: Array, kernel: Pair, stride: Pair, padding: Sides, dilation: Pair, rounding: str) -> Pair:
+    """Return (P, Q), how many windows there are along both axes of x (N, C, H, W)."""
+    height, width = (
+        output_size(axis, x.shape[2 + axis], kernel[axis], stride[axis], padding[axis], dilation[axis], rounding)
+        for axis in (0, 1)
+    )
+    return height, width
+
+
+def windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair) -> Array:
+    """Return the read-only view (N, C, R, S, P, Q) of x (N, C, H, W): ``view[..., r, s, p, q] = x[..., p*S + r*D, q*S + s*D]``.
+
+    Not one value is copied: the view has other strides on the same memory.
+
+    >>> windows(np.arange(6).reshape(1, 1, 2, 3), (2, 2), (1, 1), (1, 1), (1, 2))[0, 0, :, :, 0, 1]  # the second window
+    array([[1, 2],
+           [4, 5]])
+    """
+    row, column = x.strides[2:]
+    step_h, step_w = (s if n > 1 else 0 for s, n in zip(stride, count, strict=True))  # one window takes no step, however huge
+    reach_h, reach_w = (d if n > 1 else 0 for d, n in zip(dilation, kernel, strict=True))
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (*x.shape[:2], *kernel, *count),
+        (*x.strides[:2], reach_h * row, reach_w * column, step_h * row, step_w * column),
+        writeable=False,
+    )
+
+
+def meeting(size: int, count: int, stride: int, offset: int) -> tuple[slice, slice]:
+    """Return which windows one tap meets the unpadded axis in, and where: two slices of equal length.
+
+    Tap r of window p stands at ``p*stride + offset``, with ``offset = r*D - padding``; it meets the axis if that is in
+    ``range(size)``.
+
+    >>> meeting(size=5, count=3, stride=2, offset=-1)  # at -1, 1, 3: windows 1 and 2
+    (slice(1, 3, None), slice(1, 4, 2))
+    """
+    first = max(0, -(offset // stride))
+    last = min(count, -((offset - size) // stride))
+    if last <= first:
+        return slice(0, 0), slice(0, 0)
+    step = stride if last - first > 1 else 1
+    start = first * stride + offset
+    return slice(first, last), slice(start, start + (last - first - 1) * step + 1, step)
