@@ -109,7 +109,7 @@ def zero_pad(X: Any, P: int) -> Array:
            [0, 1, 0],
            [0, 0, 0]])
     """
-    X, P = volume(X), contract.integer("P", P, 0)
+    X, P = contract.volume(X), contract.integer("P", P, 0)
     A, B, C = X.shape
     contract.memory_fits("the padded input", (A + 2 * P, B + 2 * P, C), X.itemsize)
     padded = np.zeros((A + 2 * P, B + 2 * P, C), X.dtype)
