@@ -10,31 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verification.cases import Case
+from verification.operations import ARGUMENTS, OPERATIONS, OPTIONS
 
-# The positional arguments of every operation, in order, and its options with their defaults: ../contract.py in a table.
-_CONV = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-_POOL = {"stride": None, "padding": 0}
-ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "conv2d": ("x", "weight", "bias"),
-    "conv2d_backward": ("grad_output", "x", "weight"),
-    "conv_transpose2d": ("x", "weight", "bias"),
-    "conv_transpose2d_backward": ("grad_output", "x", "weight"),
-    "max_pool2d": ("x", "kernel_size"),
-    "max_pool2d_backward": ("grad_output", "x", "kernel_size"),
-    "avg_pool2d": ("x", "kernel_size"),
-    "avg_pool2d_backward": ("grad_output", "x", "kernel_size"),
-}
-OPTIONS: dict[str, dict[str, Any]] = {
-    "conv2d": {**_CONV, "rounding": "exact"},
-    "conv2d_backward": {**_CONV, "rounding": "exact"},
-    "conv_transpose2d": {**_CONV, "output_padding": 0},
-    "conv_transpose2d_backward": {**_CONV, "output_padding": 0},
-    "max_pool2d": {**_POOL, "dilation": 1, "rounding": "exact", "return_indices": False},
-    "max_pool2d_backward": {**_POOL, "dilation": 1, "rounding": "exact"},
-    "avg_pool2d": {**_POOL, "rounding": "exact", "count_include_pad": True, "divisor_override": None},
-    "avg_pool2d_backward": {**_POOL, "rounding": "exact", "count_include_pad": True, "divisor_override": None},
-}
-OPERATIONS = tuple(ARGUMENTS)
+__all__ = ["ARGUMENTS", "OPERATIONS", "OPTIONS", "Implementation", "NotProvidedError", "UnsupportedError"]
 
 
 class NotProvidedError(Exception):
@@ -47,16 +25,32 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True)
 class Implementation:
-    """Somebody's functions under the names of the contract, and a name to call them by."""
+    """Somebody's functions under the names of the contract, and a name to call them by.
+
+    ``strict`` holds it to the letter of the contract: to the kinds of its errors, and to every form of every option.
+    ``classes`` names the error class of a function that promises less than a plain sum of products does (``"fft"``,
+    ``"winograd"``: see compare.py): the functions' own ``error_class`` attribute, or one of their module or object, either a
+    name or a name for each function.
+    """
 
     name: str
     functions: Mapping[str, Callable[..., Any]] = field(repr=False)
+    strict: bool = False
+    classes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, target: Any, name: str) -> "Implementation":
+    def of(cls, target: Any, name: str, *, strict: bool = False) -> "Implementation":
         """Take those functions of the contract that ``target`` (a module, a class, any object) has."""
         found = {op: getattr(target, op) for op in OPERATIONS if callable(getattr(target, op, None))}
-        return cls(name, found)
+        shared = getattr(target, "error_class", {})
+        if isinstance(shared, str):
+            shared = dict.fromkeys(found, shared)
+        own = {op: function.error_class for op, function in found.items() if hasattr(function, "error_class")}
+        return cls(name, found, strict, {**shared, **own})
+
+    def error_class(self, operation: str) -> str:
+        """Return the name of the error class that a function declares: ``"gamma"`` if it declares none."""
+        return self.classes.get(operation, "gamma")
 
     def provides(self, operation: str) -> bool:
         """Return whether the implementation has this function at all."""
@@ -84,9 +78,8 @@ class Implementation:
             if not self.accepts(case.operation, option):
                 raise UnsupportedError(option)
         arguments = dict(case.arguments)
-        if "bias" in arguments and not self.accepts(case.operation, "bias"):
-            if arguments.pop("bias") is not None:
-                raise UnsupportedError("bias")
+        if not self.accepts(case.operation, "bias") and arguments.pop("bias", None) is not None:
+            raise UnsupportedError("bias")
         try:
             return self.functions[case.operation](*arguments.values(), **case.options)
         except NotImplementedError as error:

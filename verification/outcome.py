@@ -1,10 +1,14 @@
 """What a check has to say: a failure with everything a person needs to see it, or a log of what was really done."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from verification.cases import Case
+from verification.implementation import Implementation
 
 Verdict = Literal["passed", "failed", "unsupported", "not provided", "mistrusted"]
 
@@ -35,6 +39,13 @@ class Log:
     unsupported: Counter[str] = field(default_factory=Counter)  # option or reason -> cases
     worst: float = 0.0  # the largest error over its bound
     policies: dict[str, str] = field(default_factory=dict)  # "windows that do not tile" -> "raises" | "floors" | ...
+    telling: int = 0  # judged cases whose expected result was neither all zeros nor one value repeated
+
+    def saw(self, expected: Any) -> None:
+        """Count one judged case, by the result that was expected of it; compare.py's functions do so."""
+        flat = np.asarray(expected).ravel()
+        self.checked += 1
+        self.telling += bool(np.any(flat != 0)) and bool(flat.size == 1 or np.any(flat != flat[0]))
 
 
 @dataclass(frozen=True)
@@ -47,3 +58,21 @@ class Outcome:
     log: Log
     failure: Failure | None = None
     reason: str = ""  # why it is mistrusted or unsupported, in words
+
+
+CheckFunction = Callable[[Implementation, str, Log], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check by name: which operations it can judge, and the function that judges them.
+
+    The function is called as ``function(implementation, operation, log)``. It raises ``Failure`` on the first (smallest) case
+    that is wrong; it counts in ``log`` what it judged; it raises ``UnsupportedError`` where it finds nothing to judge.
+    """
+
+    name: str
+    operations: tuple[str, ...]
+    function: CheckFunction
+    summary: str  # one line: what a pass shows
+    least: int = 1  # fewer judged cases than this, and a pass is not to be trusted
