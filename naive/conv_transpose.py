@@ -89,14 +89,14 @@ def conv_transpose2d_backward(
     g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
     dtype = contract.carrier(a.x.dtype)
     g, x, w = g.astype(dtype), a.x.astype(dtype), a.weight.astype(dtype)
-    grad_x, grad_w, grad_bias = np.zeros_like(x), np.zeros_like(w), np.zeros(g.shape[1], dtype)
+    conj_x, grad_x, grad_w, grad_bias = x.conj(), np.zeros_like(x), np.zeros_like(w), np.zeros(g.shape[1], dtype)
     for n, c, i, j in product(*map(range, x.shape)):
         for r, s in product(*map(range, w.shape[2:])):
             row, column = _landing(a, i, j, r, s)
             if 0 <= row < g.shape[2] and 0 <= column < g.shape[3]:
                 landed = g[n, _filters(a, c), row, column]  # (K/groups,)
                 grad_x[n, c, i, j] += np.sum(landed * w[c, :, r, s].conj(), dtype=dtype)
-                grad_w[c, :, r, s] += landed * x[n, c, i, j].conj()
+                grad_w[c, :, r, s] += landed * conj_x[n, c, i, j]
     for n, k, i, j in product(*map(range, g.shape)):
         grad_bias[k] += g[n, k, i, j]
     return _result(a, grad_x), grad_w.astype(a.x.dtype), grad_bias.astype(a.x.dtype)

@@ -54,7 +54,9 @@ def col2im(
     dilation: Any = 1,
     rounding: Any = "exact",
 ) -> Array:
-    """Add every column back where ``im2col`` read it: its adjoint, ``sum(im2col(x) * c) == sum(x * col2im(c))``.
+    """Add every column back where ``im2col`` read it: the adjoint of im2col, so that sums of products agree.
+
+    ``sum(im2col(x) * c) == sum(x * col2im(c))``
 
     ``x[n, c, p*stride + r*dilation, q*stride + s*dilation] += columns[n, (c*R + r)*S + s, p*Q + q]``, the padding dropped
 

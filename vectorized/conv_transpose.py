@@ -105,9 +105,10 @@ def _output_shape(a: Conv) -> tuple[int, int, int, int]:
         (size - 1) * a.stride[axis] - sum(a.padding[axis]) + contract.reach(taps, a.dilation[axis]) + a.output_padding[axis]
         for axis, (size, taps) in enumerate(((H, R), (W, S)))
     )
+    for axis, size in enumerate((P, Q)):
+        if size < 1:
+            raise contract.vanished(a, axis, size)
     shape = (N, depth * a.groups, P, Q)
-    if P < 1 or Q < 1:
-        raise ValueError(f"padding {a.padding} leaves nothing of the result: its shape would be {shape}")
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
 

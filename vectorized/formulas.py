@@ -62,13 +62,14 @@ def im2col(X: Any, F: int, S: int = 1, P: int = 0) -> Array:
            [3, 4, 6, 7],
            [4, 5, 7, 8]])
     """
-    X = contract.volume(X)
+    X, P = contract.volume(X), contract.integer("P", P, 0)
     A, B, C = X.shape
     count = (output_size(A, F, S, P), output_size(B, F, S, P))
     contract.memory_fits("the columns", (F, F, C, *count), X.itemsize)
     padded = zero_pad(X, P).transpose(2, 0, 1)[np.newaxis]  # (1, C, A + 2P, B + 2P): the view below counts axes that way
     fields = windows.windows(padded, (F, F), (S, S), (1, 1), count)[0]  # (C, F, F, A', B')
-    return fields.transpose(1, 2, 0, 3, 4).reshape(F * F * C, count[0] * count[1])
+    columns: Array = fields.transpose(1, 2, 0, 3, 4).reshape(F * F * C, count[0] * count[1])
+    return columns
 
 
 @np.errstate(all="ignore")  # NaN, Inf and wrapping integers are results here, not warnings
@@ -88,9 +89,10 @@ def convolve(X: Any, W: Any, b: Any, S: int = 1, P: int = 0) -> Array:
     dtype = contract.carrier(X.dtype)
     columns = im2col(X, F, S, P).astype(dtype, copy=False)  # (F·F·C, A'·B')
     rows = W.reshape(K, -1).astype(dtype, copy=False)  # (K, F·F·C)
-    V = rows @ columns + b.astype(dtype)[:, np.newaxis]  # (K, A'·B')
+    V: Array = rows @ columns + b.astype(dtype)[:, np.newaxis]  # (K, A'·B')
     A, B = output_size(X.shape[0], F, S, P), output_size(X.shape[1], F, S, P)
-    return V.T.reshape(A, B, K).astype(X.dtype)
+    V = V.T.reshape(A, B, K)
+    return V.astype(X.dtype)
 
 
 def max_pool(X: Any, F: int, S: int) -> Array:
@@ -118,6 +120,7 @@ def zero_pad(X: Array, P: int) -> Array:
            [0, 1, 0],
            [0, 0, 0]])
     """
+    X, P = contract.volume(X), contract.integer("P", P, 0)
     shape = (X.shape[0] + 2 * P, X.shape[1] + 2 * P, X.shape[2])
     contract.memory_fits("the padded input", shape, X.itemsize)
     padded = np.zeros(shape, X.dtype)

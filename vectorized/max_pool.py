@@ -169,7 +169,7 @@ def _maxima_and_indices(a: Pool, y: Array, indices: Array) -> None:
             better = values > best
             better |= place < 0  # the first cell that a window sees, be it the lowest
             if a.x.dtype.kind in "fO":
-                better |= values != values  # NaN alone differs from itself
+                better |= np.not_equal(values, values)  # NaN alone differs from itself
             np.copyto(best, values, where=better)
             np.copyto(place, _flat(row, column, W), where=better)
 

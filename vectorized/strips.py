@@ -90,7 +90,7 @@ def add_input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
 
 def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     """Add to grad_w (K, C/G, R, S) the products ``g @ columns.T`` of every block of x (N, C, H, W) and g (N, K, P, Q)."""
-    (_, K, _, Q), G = g.shape, a.groups
+    K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     for images, rows, columns in column_blocks(a._replace(x=x), g):
         block = g[images, :, rows].reshape(len(columns), G, K // G, -1)
