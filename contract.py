@@ -194,8 +194,8 @@ def arrays(**named: Any) -> tuple[Any, ...]:
             continue
         try:
             array = np.asarray(value)
-        except ValueError as error:  # lists of unequal lengths
-            raise ValueError(f"{name} must be an array of numbers, got {brief(value)}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{name} must be an array of numbers, its rows of one length, got {brief(value)}") from error
         kind, size = array.dtype.kind, array.dtype.itemsize
         numeric = kind in "iuO" or (kind == "f" and size in (2, 4, 8)) or (kind == "c" and size in (8, 16))
         if not numeric:

@@ -1,0 +1,28 @@
+"""Data for the tests: integers on which every sum is exact, and one valid call of each function of the contract."""
+
+from typing import Any
+
+import numpy as np
+
+
+def small_integers(shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0) -> np.ndarray:
+    """Return integers of at most three in magnitude: every sum of their products is exact in every float dtype."""
+    rng = np.random.default_rng([seed, *shape])
+    values = rng.integers(-3, 4, shape)
+    if np.dtype(dtype).kind == "c":
+        values = values + 1j * rng.integers(-3, 4, shape)
+    return values.astype(dtype)
+
+
+# One valid call of each function. The windows of the convolution tile: (3 - 2)/1 + 1 rows, (5 - 3)/1 + 1 columns.
+X, WEIGHT, TRANSPOSED = small_integers((1, 2, 3, 5)), small_integers((4, 2, 2, 3)), small_integers((2, 4, 2, 3))
+CALLS: dict[str, dict[str, Any]] = {
+    "conv2d": {"x": X, "weight": WEIGHT, "bias": np.zeros(4)},
+    "conv2d_backward": {"grad_output": small_integers((1, 4, 2, 3)), "x": X, "weight": WEIGHT},
+    "conv_transpose2d": {"x": X, "weight": TRANSPOSED, "bias": np.zeros(4)},
+    "conv_transpose2d_backward": {"grad_output": small_integers((1, 4, 4, 7)), "x": X, "weight": TRANSPOSED},
+    "max_pool2d": {"x": X, "kernel_size": (3, 5)},
+    "max_pool2d_backward": {"grad_output": small_integers((1, 2, 1, 1)), "x": X, "kernel_size": (3, 5)},
+    "avg_pool2d": {"x": X, "kernel_size": (3, 5)},
+    "avg_pool2d_backward": {"grad_output": small_integers((1, 2, 1, 1)), "x": X, "kernel_size": (3, 5)},
+}
