@@ -1,7 +1,7 @@
 """Running checks: one call with everything that can go wrong in it put into words, many drawn cases, one check.
 
-A check is written with three things from here: ``call`` makes one call of the implementation and returns its arrays;
-``for_all`` draws cases and judges each; ``run_check`` turns what the check did into an ``Outcome``.
+A check is written with these: ``call`` makes one call of the implementation and returns its arrays (``whole`` does so where
+they must be equal to the bit); ``for_all`` draws cases and judges each; ``run_check`` turns what the check did into an ``Outcome``.
 """
 
 import traceback
@@ -35,6 +35,18 @@ def call(implementation: Implementation, case: Case) -> tuple[Array, ...]:
     except Exception as error:
         raise Failure(f"{case.operation} raised {described(error)}", case) from None
     return arrays(case, result)
+
+
+def whole(implementation: Implementation, case: Case) -> tuple[Array, ...]:
+    """Return the arrays for a case whose exact results are whole numbers, small enough for every sum to be exact.
+
+    They are those of ``call``, except that a function which declares a weaker error class has its results rounded to the
+    nearest whole numbers: so a check that compares results to the bit can be written once for all.
+    """
+    results = call(implementation, case)
+    if implementation.error_class(case.operation) == "gamma":
+        return results
+    return tuple(np.rint(array) if array.dtype.kind in "fc" else array for array in results)
 
 
 def arrays(case: Case, result: Any) -> tuple[Array, ...]:

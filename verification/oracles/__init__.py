@@ -1,0 +1,1 @@
+"""The judges: exact arithmetic on bounds-checked taps, and PyTorch."""
