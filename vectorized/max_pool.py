@@ -2,7 +2,7 @@
 
     max over (r, s)  =  max over s of (max over r)          R + S comparisons for each cell, each over a whole plane at once
 
-The first maximum in row-major order wins; NaN beats every number, and the last NaN wins.
+The work on planes is in ``maxima``. The first maximum in row-major order wins; NaN beats every number, and the last NaN wins.
 
 Letters: N images, C channels, H×W pixels, R×S taps, P×Q output cells.
 """
@@ -13,9 +13,9 @@ import numpy as np
 
 import contract
 from contract import Array, Pool
-from vectorized.windows import meeting, output_sizes
-
-BLOCK_BYTES = 2**20  # planes are pooled a few at a time, so that the rows' maxima are still in the cache for the columns'
+from vectorized.maxima import Block, axis_taps, maxima, maxima_and_places, plane_blocks
+from vectorized.threads import each
+from vectorized.windows import output_sizes
 
 
 @overload
@@ -76,14 +76,13 @@ def max_pool2d(
     """
     a = contract.max_pool2d(x, kernel_size, stride, padding, dilation, rounding)
     wanted = contract.flag("return_indices", return_indices)
-    shape = _output_shape(a)
-    y = np.empty(shape, a.x.dtype)  # (N, C, P, Q)
+    y = np.empty(_output_shape(a), a.x.dtype)  # (N, C, P, Q)
     if wanted or a.x.dtype == object:  # Python's objects have no np.maximum that knows NaN
-        indices = np.empty(shape, np.int64)
-        _maxima_and_indices(a, y, indices)
+        indices = _fill_with_indices(a, y)
         y, indices = (y, indices) if a.batched else (y[0], indices[0])
         return (y, indices) if wanted else y
-    _maxima(a, y)
+    rows, columns = (axis_taps(a, axis, a.x.shape[2 + axis], y.shape[2 + axis]) for axis in (0, 1))
+    each(lambda block: maxima(a.x[block], y[block], rows, columns), plane_blocks(a.x), a.x.nbytes)
     return y if a.batched else y[0]
 
 
@@ -112,72 +111,33 @@ def max_pool2d_backward(
     """
     a = contract.max_pool2d(x, kernel_size, stride, padding, dilation, rounding)
     g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
-    winners = np.empty(g.shape, np.int64)
-    _maxima_and_indices(a, np.empty(g.shape, a.x.dtype), winners)
-    N, C, H, W = a.x.shape
+    winners = _fill_with_indices(a, np.empty(g.shape, a.x.dtype))
     grad_x = np.zeros(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
-    planes = np.arange(N * C).reshape(N, C, 1, 1) * (H * W)
-    sees = winners >= 0  # not the windows that saw nothing but padding
-    np.add.at(
-        grad_x.reshape(-1), (winners + planes)[sees], g[sees].astype(grad_x.dtype, copy=False)
-    )  # windows may share a winner
+    g = g.astype(grad_x.dtype, copy=False)
+
+    def give_back(block: Block) -> None:
+        planes, places = grad_x[block], winners[block]
+        n, c, H, W = planes.shape
+        places = places + np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
+        sees = winners[block] >= 0  # not the windows that saw nothing but padding
+        flat = planes.reshape(-1)  # a view: a block is some whole images, or some channels of one
+        np.add.at(flat, places[sees], g[block][sees])  # windows may share a winner
+
+    each(give_back, plane_blocks(grad_x), grad_x.nbytes)
     grad_x = grad_x.astype(a.x.dtype, copy=False)
     return grad_x if a.batched else grad_x[0]
 
 
-def _maxima(a: Pool, y: Array) -> None:
-    """Fill y (N, C, P, Q): the maxima of each window's rows, then of what is left of its columns."""
-    (N, C, H, W), (P, Q), lowest = a.x.shape, y.shape[2:], contract.lowest(a.x.dtype)
-    some = max(1, BLOCK_BYTES // max(1, W * (H + P) * y.itemsize))  # channels at a time
-    buffer = np.empty((min(some, C), P, W), y.dtype)
-    for n in range(N):
-        for c in range(0, C, some):
-            planes, out = a.x[n, c : c + some], y[n, c : c + some]
-            rows = buffer[: len(out)]
-            _run(planes, rows, _taps(a, 0, H, P), lowest)
-            _run(rows.swapaxes(1, 2), out.swapaxes(1, 2), _taps(a, 1, W, Q), lowest)
+def _fill_with_indices(a: Pool, y: Array) -> Array:
+    """Fill y (N, C, P, Q) with the maxima, and return their places, int64."""
+    indices = np.empty(y.shape, np.int64)
+    rows, columns = (axis_taps(a, axis, a.x.shape[2 + axis], y.shape[2 + axis]) for axis in (0, 1))
 
+    def fill(block: Block) -> None:
+        maxima_and_places(a, a.x[block], y[block], indices[block], rows, columns)
 
-def _run(x: Array, y: Array, taps: list[tuple[slice, slice]], lowest: Any) -> None:
-    """Fill y (C, P, ...) with the maxima over the taps of x (C, H, ...), along the first of its two sides."""
-    whole = next((tap for tap in taps if tap[0] == slice(0, y.shape[1])), None)  # a tap that every window meets
-    if whole is None:
-        y.fill(lowest)
-    elif len(taps) > 1 and (other := next((t for t in taps if t[0] == whole[0] and t is not whole), None)):
-        np.maximum(x[:, whole[1]], x[:, other[1]], out=y)  # two such taps: nothing to copy
-        taps = [t for t in taps if t is not other]
-    else:
-        np.copyto(y, x[:, whole[1]])
-    for windows, cells in (t for t in taps if t is not whole):
-        np.maximum(y[:, windows], x[:, cells], out=y[:, windows])
-
-
-def _taps(a: Pool, axis: int, size: int, count: int) -> list[tuple[slice, slice]]:
-    """Return, for each tap of one axis, the windows that meet the image with it and the cells where they do."""
-    offsets = (r * a.dilation[axis] - a.padding[axis][0] for r in range(a.kernel[axis]))
-    return [meeting(size, count, a.stride[axis], offset) for offset in offsets]
-
-
-def _maxima_and_indices(a: Pool, y: Array, indices: Array) -> None:
-    """Fill y and indices (N, C, P, Q), tap after tap in row-major order, so that the first maximum stays."""
-    (H, W), (P, Q) = a.x.shape[2:], y.shape[2:]
-    y.fill(contract.lowest(a.x.dtype))
-    indices.fill(-1)
-    for p, row in _taps(a, 0, H, P):
-        for q, column in _taps(a, 1, W, Q):
-            values, best, place = a.x[:, :, row, column], y[:, :, p, q], indices[:, :, p, q]
-            better = values > best
-            better |= place < 0  # the first cell that a window sees, be it the lowest
-            if a.x.dtype.kind in "fO":
-                better |= np.not_equal(values, values)  # NaN alone differs from itself
-            np.copyto(best, values, where=better)
-            np.copyto(place, _flat(row, column, W), where=better)
-
-
-def _flat(row: slice, column: slice, width: int) -> Array:
-    """Return the places ``p*W + q`` of a grid of cells."""
-    rows, columns = (np.arange(s.start, s.stop, s.step) for s in (row, column))
-    return rows[:, np.newaxis] * width + columns
+    each(fill, plane_blocks(a.x), a.x.nbytes)
+    return indices
 
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:
