@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from examples import CALLS, WEIGHT, X
+from samples import CALLS, WEIGHT, X
 
 OPERATIONS = tuple(CALLS)
 FORWARD, BACKWARD = OPERATIONS[::2], OPERATIONS[1::2]

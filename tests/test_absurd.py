@@ -1,0 +1,136 @@
+"""Absurd options: worked out in Python integers, refused before anything is allocated, or simply valid."""
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import contract
+from samples import CALLS, TRANSPOSED, WEIGHT, X, small_integers
+
+# In 32 or 64 bits a size with these overflows, or wraps around to one that would pass: 2**64 + 1 to 1.
+ABSURD = (10**12, 2**31, 2**32 + 1, 2**63, 2**64, 2**64 + 1)
+CONVS, TRANSPOSEDS, MAXES, AVERAGES = (tuple(CALLS)[i : i + 2] for i in (0, 2, 4, 6))
+
+
+@pytest.fixture
+def frugal() -> Iterator[None]:
+    """Fail if the test has a megabyte allocated at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def refusals(n: int) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
+    """Yield functions, what is changed in their sample calls, and words that the message must have."""
+    result, padded = "the result would have shape", "the padded input would have shape"
+    yield CONVS, {"stride": n}, f"(3 - 2 + 0 + 0) / {n} + 1 = 1/{n} + 1 is not an integer"
+    yield CONVS, {"dilation": (1, n)}, f"in width, dilation * (kernel - 1) + 1 = {n} * (3 - 1) + 1 = {2 * n + 1}, but"
+    yield CONVS, {"padding": n}, f"{padded} (1, 2, {3 + 2 * n}, {5 + 2 * n}) and"
+    yield CONVS, {"padding": ((n, 0), (0, n))}, f"{padded} (1, 2, {3 + n}, {5 + n}) and"
+    yield CONVS, {"padding": n, "x": X[:0]}, f"{padded} (0, 2, {3 + 2 * n}, {5 + 2 * n}) and"
+    yield (*CONVS, *TRANSPOSEDS), {"groups": n}, f"groups must divide the number of channels of x, but 2 / {n} is not"
+    yield TRANSPOSEDS, {"stride": n}, f"{result} (1, 4, {2 + 2 * n}, {3 + 4 * n}) and"
+    yield TRANSPOSEDS, {"dilation": n}, f"{result} (1, 4, {3 + n}, {5 + 2 * n}) and"
+    yield TRANSPOSEDS, {"padding": (n, 0)}, "padding takes the whole result away: in height, (size - 1) * stride + dilation"
+    yield TRANSPOSEDS, {"output_padding": n}, f"in height it is {n}, with stride 1 and dilation 1"
+    yield TRANSPOSEDS, {"output_padding": n, "stride": n + 1}, f"{result} (1, 4, {4 + 3 * n}, {7 + 5 * n}) and"
+    yield (*MAXES, *AVERAGES), {"kernel_size": n}, f"in height, dilation * (kernel - 1) + 1 = 1 * ({n} - 1) + 1 = {n}, but"
+    yield (*MAXES, *AVERAGES), {"padding": n}, f"in height it is {n} with kernel_size 3"
+    half = n // 2
+    yield (*MAXES, *AVERAGES), {"kernel_size": n, "padding": half}, f"{padded} (1, 2, {3 + 2 * half}, {5 + 2 * half}) and"
+    yield MAXES, {"dilation": n}, f"in height, dilation * (kernel - 1) + 1 = {n} * (3 - 1) + 1 = {2 * n + 1}, but"
+
+
+ROWS = [
+    pytest.param(name, change, text, id=f"{name}-{'-'.join(change)}-{n}")
+    for n in ABSURD
+    for functions, change, text in refusals(n)
+    for name in functions
+]
+
+
+@pytest.mark.parametrize(("name", "change", "text"), ROWS)
+@pytest.mark.usefixtures("frugal")
+def test_is_refused_before_anything_is_allocated(implementation: Any, name: str, change: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=r"\d") as caught:
+        getattr(implementation, name)(**{**CALLS[name], **change})
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("n", ABSURD)
+@pytest.mark.usefixtures("frugal")
+def test_a_stride_that_leaves_one_window_is_valid(implementation: Any, n: int) -> None:
+    options: dict[str, Any] = {"stride": (n, n + 1), "rounding": "floor"}
+    corner, one = X[:, :, :2, :3], np.ones((1, 4, 1, 1))
+    assert np.array_equal(implementation.conv2d(X, WEIGHT, **options), implementation.conv2d(corner, WEIGHT))
+    got = implementation.conv2d_backward(one, X, WEIGHT, **options)
+    expected = implementation.conv2d_backward(one, corner, WEIGHT)
+    assert np.array_equal(got[0], np.pad(expected[0], ((0, 0), (0, 0), (0, 1), (0, 2))))
+    assert all(map(np.array_equal, got[1:], expected[1:]))
+    for rounding in ("floor", "ceil"):  # the next window would start outside
+        options = {"stride": (n, n + 1), "padding": 1, "rounding": rounding}  # the window sees one row, two columns
+        assert np.array_equal(implementation.max_pool2d(X, (2, 3), **options), X[:, :, :1, :2].max((2, 3), keepdims=True))
+        sums = X[:, :, :1, :2].sum((2, 3), keepdims=True)
+        assert np.array_equal(implementation.avg_pool2d(X, (2, 3), **options), sums / 6)
+        grad_x = implementation.avg_pool2d_backward(6 * one[:, :2], X, (2, 3), **options)
+        assert np.array_equal(grad_x, np.pad(np.ones((1, 2, 1, 2)), ((0, 0), (0, 0), (0, 2), (0, 3))))
+        grad_x = implementation.max_pool2d_backward(one[:, :2], X, (2, 3), **options)
+        assert np.array_equal(grad_x[:, :, :1, :2].sum((2, 3)), [[1, 1]])
+        assert np.count_nonzero(grad_x) == 2
+
+
+@pytest.mark.parametrize("n", ABSURD)
+@pytest.mark.usefixtures("frugal")
+def test_a_dilation_or_stride_that_moves_nothing_is_valid(implementation: Any, n: int) -> None:
+    row, one = WEIGHT[:, :, :1], X[:, :, :1, :1]
+    for options in ({"dilation": (n, 1)}, {"dilation": (n, 2)}):
+        plain = {"dilation": (1, options["dilation"][1])}
+        assert np.array_equal(implementation.conv2d(X, row, **options), implementation.conv2d(X, row, **plain))
+        got, expected = (implementation.conv_transpose2d(X, TRANSPOSED[:, :, :1], **o) for o in (options, plain))
+        assert np.array_equal(got, expected)
+        got, expected = (implementation.max_pool2d(X, (1, 3), stride=1, **o) for o in (options, plain))
+        assert np.array_equal(got, expected)
+    got, expected = (implementation.conv_transpose2d(one, TRANSPOSED, stride=s) for s in (n, 1))
+    assert np.array_equal(got, expected)
+    g = small_integers(got.shape)
+    got, expected = (implementation.conv_transpose2d_backward(g, one, TRANSPOSED, stride=s) for s in (n, 1))
+    assert all(map(np.array_equal, got, expected))
+
+
+def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusal(memory: int, name: str, **options: Any) -> str:
+        monkeypatch.setattr(contract, "MEMORY", memory)
+        with pytest.raises(ValueError, match="bytes") as caught:
+            getattr(implementation, name)(**CALLS[name], **options)
+        return str(caught.value)
+
+    machine = "more than this machine's"
+    padded = f"the padded input would have shape (1, 2, 5, 7) and 560 bytes, {machine} 559"
+    result = f"the result would have shape (1, 4, 4, 5) and 640 bytes, {machine}"
+    assert refusal(559, "conv2d", padding=1) == refusal(559, "conv2d_backward", padding=1) == padded
+    assert refusal(560, "conv2d", padding=1) == f"{result} 560"
+    assert refusal(639, "conv2d", padding=1) == f"{result} 639"
+    text = f"the result would have shape (1, 4, 4, 7) and 896 bytes, {machine} 895"
+    assert refusal(895, "conv_transpose2d") == refusal(895, "conv_transpose2d_backward") == text
+    for name in (*MAXES, *AVERAGES):
+        assert refusal(559, name, padding=1) == padded
+    for memory, name in ((640, "conv2d"), (896, "conv_transpose2d"), (560, "max_pool2d")):
+        monkeypatch.setattr(contract, "MEMORY", memory)
+        getattr(implementation, name)(**CALLS[name], **({} if name == "conv_transpose2d" else {"padding": 1, "stride": 1}))
+
+
+def test_this_machines_memory_is_known_or_unlimited() -> None:
+    assert contract.MEMORY >= 2**26
+
+
+def test_more_than_memory_is_refused_though_one_axis_would_fit(implementation: Any) -> None:
+    side = 2 + int((contract.MEMORY // 8) ** 0.5)
+    x = small_integers((1, 1, 1, 1))
+    with pytest.raises(ValueError, match="the padded input would have shape"):
+        implementation.conv2d(x, np.ones((1, 1, 1, 1)), padding=((side, 0), (0, side)))
