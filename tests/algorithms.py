@@ -1,0 +1,8 @@
+"""Every algorithm of the vectorized convolution as an implementation of its own, by name: what test_conformance verifies."""
+
+from functools import partial
+from types import SimpleNamespace
+
+from vectorized import ALGORITHMS, conv2d
+
+IMPLEMENTATIONS = {name: SimpleNamespace(conv2d=partial(conv2d, algorithm=name)) for name in ALGORITHMS}

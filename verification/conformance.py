@@ -1,0 +1,129 @@
+"""Every check on every function of an implementation, one at a time, and what each found as a row of its scorecard."""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verification.checks import CHECKS
+from verification.hints import near_functions, near_parameters, supported
+from verification.loader import LoadError, Source, wrap
+from verification.outcome import Check, Failure, Outcome
+from verification.runner import run_check
+from verification.scorecard import About, Finding, Function, Row, Scorecard, finite
+
+try:  # until it is there
+    from verification import diagnosis
+except ImportError:
+    diagnosis = None  # type: ignore[assignment]
+
+SMALL = 36  # values that are shown whole
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check to be run on one function of one implementation."""
+
+    source: Source
+    operation: str
+    check: Check
+
+    def __str__(self) -> str:
+        return f"{self.operation}-{self.check.name}"
+
+    @property
+    def provided(self) -> bool:
+        """Return whether there is such a function at all."""
+        return self.source.implementation.provides(self.operation)
+
+    def run(self) -> Row:
+        """Run the check and say what it found."""
+        start = time.perf_counter()
+        outcome = run_check(self.source.implementation, self.operation, self.check)
+        finding = explained(self.source, self.operation, outcome.failure) if outcome.failure else None
+        log = outcome.log
+        return Row(
+            function=self.operation,
+            check=self.check.name,
+            verdict=outcome.verdict,
+            reason=outcome.reason,
+            checked=log.checked,
+            unsupported=dict(log.unsupported),
+            worst_error_over_bound=_ratio(outcome),
+            policies=dict(log.policies),
+            seconds=round(time.perf_counter() - start, 3),
+            failure=finding,
+        )
+
+
+def tasks(source: Source) -> list[Task]:
+    """Return all that there is to check, the cheap and telling checks first, in turn over the functions."""
+    return [Task(source, operation, check) for check in CHECKS.values() for operation in check.operations]
+
+
+def about(source: Source) -> About:
+    """Return what the scorecard says of an implementation before anything is run."""
+    implementation = source.implementation
+    functions = {
+        name: Function(*supported(implementation, name), implementation.error_class(name)) for name in implementation.functions
+    }
+    planned = sum(task.provided for task in tasks(source))
+    hints = near_functions(source.target) + near_parameters(implementation)
+    return About(implementation.name, source.file, functions, hints, planned)
+
+
+def verify(target: Any, match: str = "", *, strict: bool = False, progress: bool = False) -> Scorecard:
+    """Verify an implementation and return its scorecard.
+
+    ``target`` is a module, a class, any object or a mapping with some of the functions of the contract, one such function, or
+    what ``--implementation`` takes. ``match`` runs only those checks whose name, as in ``conv2d-agreement``, contains it.
+    ``progress`` shows on standard error what is being checked. ``strict`` holds it to the letter of the contract.
+
+    Raises verification.LoadError if there is nothing to verify.
+    """
+    source, *others = wrap(target, strict=strict)
+    if others:
+        names = [each.implementation.name for each in (source, *others)]
+        raise LoadError(f"there are several implementations ({', '.join(names)}): verify them one at a time")
+    rows = []
+    chosen = [task for task in tasks(source) if match in str(task)]
+    for number, task in enumerate(chosen, 1):
+        if progress:
+            sys.stderr.write(f"\r{number}/{len(chosen)} {task!s:60}")
+        rows.append(task.run())
+    return Scorecard(about(source), rows)
+
+
+def explained(source: Source, operation: str, failure: Failure) -> Finding:
+    """Put a failure into words and into Python."""
+    try:
+        sentences = diagnosis.explain(source.implementation, failure) if diagnosis else []
+    except Exception as error:  # what is found is found, even if its cause cannot be
+        sentences = [f"the diagnosis itself failed: {type(error).__name__}: {error}"]
+    return Finding(
+        message=failure.message,
+        code=failure.case.code(source.bind(operation)) if failure.case else "",
+        expected=_shown(failure.expected, failure.index),
+        got=_shown(failure.got, failure.index),
+        index=list(failure.index) if failure.index is not None else None,
+        bound=finite(failure.bound),
+        diagnosis=sentences,
+    )
+
+
+def _shown(value: Any, index: tuple[int, ...] | None) -> str:
+    """Return an array as text that fits a screen: all of it, or the plane that holds the first bad index."""
+    if value is None:
+        return ""
+    array = np.asarray(value)
+    head = ""
+    if array.size > SMALL and index is not None and len(index) == array.ndim > 2:
+        head, array = f"the plane {list(index[:-2])} of shape {array.shape}:\n", array[index[:-2]]
+    return head + np.array2string(array, threshold=2 * SMALL, edgeitems=2, max_line_width=100, formatter={"object": str})
+
+
+def _ratio(outcome: Outcome) -> float | None:
+    """Return the worst error over its bound, if the check measured any."""
+    return finite(outcome.log.worst) if outcome.log.worst else None

@@ -1,0 +1,45 @@
+"""The pytest plugin: its options, and nothing more until one of them is used.
+
+It is loaded in every project where samesum is installed; so it imports nothing but pytest, and changes no setting. What it
+does when it is asked is in ``session``.
+"""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("verification", "verification of convolution and pooling (samesum)")
+    group.addoption(
+        "--implementation",
+        dest="verification_implementations",
+        action="append",
+        default=[],
+        metavar="MODULE|FILE[:ATTRIBUTE]",
+        help="verify this implementation (with --pyargs verification); may be given more than once",
+    )
+    group.addoption(
+        "--verification-report",
+        metavar="FILE",
+        help="write the scorecard to this file, as JSON",
+    )
+    group.addoption(
+        "--verification-profile",
+        choices=("fast", "default", "thorough"),
+        help="how many cases to draw: a fast run misses rare bugs",
+    )
+    group.addoption(
+        "--verification-strict",
+        action="store_true",
+        help="hold it to the letter of the contract: to the kinds of errors, and to every form of every option",
+    )
+    parser.addini("verification_implementations", "what test_conformance verifies if nothing is named, strictly", "args", [])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the rest if there is something to verify; refuse to run the suite without."""
+    named = config.getoption("verification_implementations")
+    if named or config.getini("verification_implementations") or config.getoption("verification_report"):
+        config.pluginmanager.import_plugin("verification.session")
+    elif config.getoption("pyargs") and any(arg.split("::")[0].split(".")[0] == "verification" for arg in config.args):
+        raise pytest.UsageError("there is nothing to verify: name an implementation, as in --implementation my_conv.py")
