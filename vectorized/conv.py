@@ -11,13 +11,13 @@ Letters: N images, C channels, H×W pixels, K filters, R×S taps, P×Q output ce
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import contract
 from contract import Array, Conv
-from vectorized import pointwise, strips
+from vectorized import fft, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
 from vectorized.windows import output_sizes
 
@@ -38,15 +38,31 @@ def im2col(a: Conv, y: Array) -> None:
         y += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]  # (K, 1, 1)
 
 
-ALGORITHMS: dict[str, Callable[[Conv, Array], None]] = {
-    "im2col": im2col,  # one product over all columns
-    "strips": strips.strips,  # the same in bounded memory: some megabytes of columns at a time
-    "pointwise": pointwise.pointwise,  # 1×1 filters: the image is its own columns
+def any_case(_: Conv) -> None:
+    """Refuse nothing."""
+
+
+class Algorithm(NamedTuple):
+    """One way to fill the result, what it cannot do, and how large its rounding errors may be."""
+
+    fill: Callable[[Conv, Array], None]  # fills y (N, K, P, Q)
+    refusal: Callable[[Conv], str | None] = any_case  # why it cannot do a case; None if it can
+    error_class: str = "gamma"  # the bound of a plain sum of products; others are weaker
+
+
+ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
+    "im2col": Algorithm(im2col),  # one product over all columns
+    "pointwise": Algorithm(pointwise.pointwise, pointwise.refusal),  # 1×1 filters: the image is its own columns
+    "strips": Algorithm(strips.strips),  # im2col in bounded memory: some megabytes of columns at a time
+    "shifted": Algorithm(shifted.shifted, shifted.refusal),  # no columns: one product for each tap, on a shifted view
+    "fft": Algorithm(fft.fft, fft.refusal, "fft"),  # a product of spectra, for large filters
+    "winograd2": Algorithm(winograd.winograd2, winograd.refusal, "winograd"),  # F(2×2, 3×3)
+    "winograd4": Algorithm(winograd.winograd4, winograd.refusal, "winograd"),  # F(4×4, 3×3)
 }
 
 
 def choose(a: Conv) -> str:
-    """Return the name of the algorithm that ``"auto"`` takes."""
+    """Return the name of the algorithm that ``"auto"`` takes: none whose error class is weaker than gamma."""
     return "pointwise" if pointwise.refusal(a) is None else "strips"
 
 
@@ -87,7 +103,11 @@ def conv2d(
     a = contract.conv2d(x, weight, bias, stride, padding, dilation, groups, rounding)
     name = contract.choice("algorithm", algorithm, ("auto", *ALGORITHMS))
     y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
-    ALGORITHMS[choose(a) if name == "auto" else name](a, y)
+    chosen = ALGORITHMS[choose(a) if name == "auto" else name]
+    if (reason := chosen.refusal(a)) is not None:
+        raise NotImplementedError(reason)
+    if y.size:  # an empty batch is done
+        chosen.fill(a, y)
     return _result(a, y)
 
 

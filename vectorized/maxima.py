@@ -17,7 +17,7 @@ import numpy as np
 from contract import Array, Pool, lowest
 from vectorized.windows import meeting
 
-BLOCK_BYTES = 2**19  # planes are pooled a few at a time, so that the rows' maxima are still in the cache for the columns'
+BLOCK_BYTES = 2**21  # planes are pooled a few at a time, in the cache; with less, the threads wait for each other too often
 Tap = tuple[slice, slice]
 Block = tuple[slice, slice]  # some images, or some channels of one image
 
@@ -80,29 +80,36 @@ def maxima_and_places(a: Pool, x: Array, y: Array, places: Array, rows: list[Tap
 def _winners(a: Pool, x: Array, y: Array, places: Array, rows: list[Tap], columns: list[Tap]) -> None:
     """Do the work of ``maxima_and_places`` for numbers without NaN."""
     (n, c, _, W), (P, Q), (R, S) = x.shape, y.shape[2:], a.kernel
-    small = np.min_scalar_type(R * S)  # of a tap's number, r*S + s
+    small = np.min_scalar_type(R * S).type  # holds a tap's number, r*S + s
     first_row, first_column = _first(rows, P), _first(columns, Q)
     best, winner = np.empty((n, c, P, W), x.dtype), np.empty((n, c, P, W), small)
     best.fill(lowest(x.dtype))
     winner[...] = (np.minimum(first_row, R - 1) * S)[:, np.newaxis]
     for r, (windows, cells) in enumerate(rows):
         values, top, tap = x[:, :, cells], best[:, :, windows], winner[:, :, windows]
+        if r == 0 and top.shape == best.shape:
+            np.copyto(best, values)  # every window meets its first row
+            continue
         larger = np.greater(values, top)
         np.maximum(values, top, out=top)
-        np.maximum(tap, larger * small.type(r * S), out=tap)  # r only grows: a later row wins by its number
-    y.fill(lowest(x.dtype))
+        np.maximum(tap, larger * small(r * S), out=tap)  # r only grows: a later row wins by its number
     taps = np.empty(y.shape, small)
+    y.fill(lowest(x.dtype))
     taps[...] = (np.minimum(first_row, R - 1) * S)[:, np.newaxis] + np.minimum(first_column, S - 1)
     for s, (windows, cells) in enumerate(columns):
-        values, top, tap = best[:, :, :, cells], y[:, :, :, windows], taps[:, :, :, windows]
-        new = winner[:, :, :, cells] + small.type(s)
+        values, new = best[:, :, :, cells].copy(), winner[:, :, :, cells] + small(s)  # in one piece they compare faster
+        top, tap = y[:, :, :, windows], taps[:, :, :, windows]
+        if s == 0 and top.shape == y.shape:
+            np.copyto(y, values)  # every window meets its first column
+            np.copyto(taps, new)
+            continue
         better = np.equal(values, top)
         better &= new < tap
         better |= values > top
         np.maximum(values, top, out=top)
         new -= tap
         new *= better
-        tap += new  # tap becomes new where better: wrapping arithmetic instead of a masked copy, which is slower
+        tap += new  # tap becomes new where better: wrapping arithmetic in place of a masked copy, which is slower
     (d_h, d_w), (s_h, s_w), ((above, _), (left, _)) = a.dilation, a.stride, a.padding
     offsets = ((np.arange(R) * d_h)[:, np.newaxis] * W + np.arange(S) * d_w).reshape(-1)
     np.take(offsets, taps, out=places, mode="clip")

@@ -1,0 +1,52 @@
+"""Convolution without columns (kn2row): one product for each tap, on a shifted view of the image; the products add up.
+
+    y (K, P*W') = sum over (r, s) of  filters[:, :, r, s] (K, C) @ x[:, r*D*W' + s*D :] (C, P*W')
+
+W' is the padded image's width: a shift by r rows and s columns is one offset into the flat image, so that no value is copied.
+The last few columns of each row wrap into the next one; they are dropped at the end. Stride 1 only.
+
+Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from contract import Array, Conv
+
+STRIP_BYTES = 4 * 2**20  # of the two buffers that products and their sums are written to
+
+
+def refusal(a: Conv) -> str | None:
+    """Return why this algorithm cannot do the case, or ``None`` if it can."""
+    return None if a.stride == (1, 1) else f"algorithm 'shifted' takes stride 1 alone, got {a.stride}"
+
+
+def shifted(a: Conv, y: Array) -> None:
+    """Fill y (N, K, P, Q) tap by tap.
+
+    Memory: one padded image, and two strips of products (STRIP_BYTES, or one row if that is more). Arithmetic:
+    N*K*(C/groups)*R*S*P*W' multiplications. Error class: gamma. Source: Vasudevan, Anderson, Gregg, "Parallel Multi Channel
+    Convolution using General Matrix Multiplication", 2017.
+    """
+    (N, K, P, Q), (C, H, W), (R, S), G = y.shape, a.x.shape[1:], a.weight.shape[2:], a.groups
+    ((top, bottom), (left, right)), (d_h, d_w) = a.padding, a.dilation
+    height, width = top + H + bottom, left + W + right
+    taps = np.ascontiguousarray(a.weight.transpose(2, 3, 0, 1), y.dtype).reshape(R, S, G, K // G, C // G)
+    flat = np.zeros((G, C // G, height * width + (S - 1) * d_w), y.dtype)  # the last tap reads past the last row's end
+    image = flat[:, :, : height * width].reshape(C, height, width)
+    rows = min(P, max(1, STRIP_BYTES // (2 * K * width * y.itemsize)))
+    sums, term = (np.empty(K * rows * width, y.dtype) for _ in range(2))
+    for n, first in product(range(N), range(0, P, rows)):
+        if first == 0:
+            image[:, top : top + H, left : left + W] = a.x[n]
+        high = min(rows, P - first)
+        total, one = (b[: K * high * width].reshape(G, K // G, high * width) for b in (sums, term))
+        for r, s in product(range(R), range(S)):
+            start = (first + r * d_h) * width + s * d_w
+            np.matmul(taps[r, s], flat[:, :, start : start + high * width], out=one if r or s else total)
+            if r or s:
+                total += one
+        y[n, :, first : first + high] = total.reshape(K, high, width)[:, :, :Q]
+        if a.bias is not None:
+            y[n, :, first : first + high] += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
