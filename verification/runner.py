@@ -1,7 +1,7 @@
 """Running checks: one call with everything that can go wrong in it put into words, many drawn cases, one check.
 
-A check is written with these: ``call`` makes one call of the implementation and returns its arrays (``whole`` does so where
-they must be equal to the bit); ``for_all`` draws cases and judges each; ``run_check`` turns what the check did into an ``Outcome``.
+A check is written with these. ``call`` makes one call of the implementation and returns its arrays; ``whole`` does so where
+they are to be equal to the bit. ``for_all`` draws cases and judges each. ``run_check`` turns what a check did into an Outcome.
 """
 
 import traceback

@@ -45,7 +45,7 @@ def avg_pool2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     x = arrays["x"]
     axes, divisors = _axes(case, x.shape), _divisors(case, x.shape)
     total = bilinear("y", partial(gather, axes), x[:, :, np.newaxis], _ones(case, x)).map(_plane)
-    return [_over(total, np.broadcast_to(divisors, total.shape))]
+    return [_over(total, divisors)]
 
 
 def avg_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
@@ -55,7 +55,7 @@ def avg_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     common = lcm(*divisors.ravel().tolist())
     shares = common // divisors  # (P, Q)
     total = bilinear("grad_x", lambda a, w: scatter(axes, a * shares, w), g, _ones(case, x))
-    if total.terms is not None:  # a share is one term, whatever its size
+    if total.is_sum:  # a share is one term, whatever its size
         ones = np.ones_like(total.terms, shape=g.shape), np.ones(_ones(case, x).shape, np.int64)
         total = replace(total, terms=scatter(axes, *ones))
     return [_over(total.map(_plane), common)]
@@ -63,9 +63,10 @@ def avg_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
 
 def _over(total: Exact, divisor: Any) -> Exact:
     """Return an exact sum over a positive integer, or one for each cell."""
-    if total.magnitude is None:
-        return replace(total, parts=(total.parts[0] / np.asarray(divisor, dtype=object),))
-    return replace(total, divisor=divisor)
+    divisors = np.broadcast_to(np.asarray(divisor, dtype=object), total.shape)  # Python's integers: they meet large ones
+    if not total.is_sum:
+        return replace(total, parts=(total.parts[0] / divisors,))
+    return replace(total, divisor=divisors)
 
 
 def _divisors(case: Case, x: tuple[int, ...]) -> Array:

@@ -1,6 +1,6 @@
 """Numbers as exact integers over a power of two; and a result made of them, with what its rounding error may grow from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from contract import Array
 
+NOTHING: Array = np.zeros(0)
 WORD = 62  # bits that are safe in an int64; beyond, Python's integers
 
 
@@ -66,7 +67,7 @@ class Exact:
     """One array of a result, exactly: ``parts * 2**exponent / divisor``, and what the error of its sums may grow from.
 
     A cell is a sum of ``terms`` products, whose absolute values add up to ``magnitude`` (in the same units, bias included).
-    Where nothing is rounded (maxima, integers, objects), ``magnitude`` is ``None`` and ``parts`` holds the array itself.
+    Where nothing is rounded (maxima, integers, objects) there is neither, and ``parts`` holds the array itself.
     """
 
     name: str  # "y", "grad_x" ...
@@ -74,11 +75,16 @@ class Exact:
     parts: tuple[Array, ...]
     exponent: int = 0
     divisor: Any = 1  # a positive integer, or one for each cell
-    magnitude: Array | None = None
-    terms: Array | None = None
+    magnitude: Array = field(default_factory=lambda: NOTHING)
+    terms: Array = field(default_factory=lambda: NOTHING)
     factors: tuple[Array, ...] = ()  # the arrays whose products are summed: normwise error classes grow from their norms
     special: Array | None = None  # float64: NaN and Inf where the result has them, finite elsewhere
     open: Array | None = None  # cells with nothing to judge: NaN or Inf in one factor meets only padding in the other
+
+    @property
+    def is_sum(self) -> bool:
+        """Return whether the cells are sums in floating point, which may be rounded."""
+        return self.terms is not NOTHING
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,12 +94,12 @@ class Exact:
     def map(self, change: Any) -> "Exact":
         """Return the same with every array of the result's shape changed: reshaped, say."""
         arrays = {name: getattr(self, name) for name in ("divisor", "magnitude", "terms", "special", "open")}
-        changed = {name: change(v) for name, v in arrays.items() if isinstance(v, np.ndarray)}
+        changed = {name: change(v) for name, v in arrays.items() if isinstance(v, np.ndarray) and v is not NOTHING}
         return Exact(**{**self.__dict__, **changed, "parts": tuple(map(change, self.parts))})
 
     def rounded(self) -> Array:
         """Return the array in its dtype, each value rounded to the nearest."""
-        if self.magnitude is None:
+        if not self.is_sum:
             return self.parts[0]
         values = np.zeros(self.shape, np.complex128 if self.dtype.kind == "c" else np.float64)
         divisors = np.broadcast_to(self.divisor, self.shape)
