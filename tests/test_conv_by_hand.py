@@ -1,0 +1,245 @@
+"""Convolutions whose results others published or a reader can work out on paper, here also in fractions and by PyTorch."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+NAN, INF = float("nan"), float("inf")
+
+
+def fractions(start: str, stop: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``numpy.linspace(start, stop)`` without rounding, in a shape."""
+    first, last, count = Fraction(start), Fraction(stop), int(np.prod(shape))
+    values = [first + i * (last - first) / (count - 1) for i in range(count)]
+    return np.array(values, object).reshape(shape)
+
+
+def grid(*shape: int, first: int = 0) -> np.ndarray:
+    """Return first, first + 1, ... as a plane (1, 1, H, W), in float64."""
+    return np.arange(first, first + np.prod(shape), dtype=float).reshape(1, 1, *shape)
+
+
+# ----------------------------------------------------------------------------------------------------------- course numbers
+
+# Stanford CS231n, assignment 2, ConvolutionalNetworks: conv_forward_naive, stride 2, padding 1.
+COURSE_CONV = [
+    [
+        [[-0.08759809, -0.10987781], [-0.18387192, -0.2109216]],
+        [[0.21027089, 0.21661097], [0.22847626, 0.23004637]],
+        [[0.50813986, 0.54309974], [0.64082444, 0.67101435]],
+    ],
+    [
+        [[-0.98053589, -1.03143541], [-1.19128892, -1.24695841]],
+        [[0.69108355, 0.66880383], [0.59480972, 0.56776003]],
+        [[2.36270298, 2.36904306], [2.38090835, 2.38247847]],
+    ],
+]
+
+
+@pytest.mark.parametrize("dtype", [float, object], ids=["float64", "fractions"])
+def test_the_course_assignments_convolution(implementation: Any, dtype: type) -> None:
+    x = fractions("-0.1", "0.5", (2, 3, 4, 4)).astype(dtype)
+    weight = fractions("-0.2", "0.3", (3, 3, 4, 4)).astype(dtype)
+    bias = fractions("-0.1", "0.2", (3,)).astype(dtype)
+    y = implementation.conv2d(x, weight, bias, stride=2, padding=1)
+    assert [[[[round(float(v), 8) for v in row] for row in plane] for plane in image] for image in y] == COURSE_CONV
+
+
+# ---------------------------------------------------------------------------------------------------------------- ONNX
+
+ONES = np.ones((1, 1, 3, 3))
+TWO_ONES = np.ones((1, 2, 3, 3))
+STAMPED = [[0, 1, 3, 3, 2], [3, 8, 15, 12, 7], [9, 21, 36, 27, 15], [9, 20, 33, 24, 13], [6, 13, 21, 15, 8]]
+SPREAD = [[0, 0, 1, 1, 3, 2, 2], [3, 3, 7, 4, 9, 5, 5], [6, 6, 13, 7, 15, 8, 8]]
+
+# The ONNX standard's backend tests: name, function, x, weight, options, result.
+ONNX: list[tuple[str, str, np.ndarray, np.ndarray, dict[str, Any], list[Any]]] = [
+    ("basic_conv_without_padding", "conv2d", grid(5, 5), ONES, {}, [[54, 63, 72], [99, 108, 117], [144, 153, 162]]),
+    (
+        "basic_conv_with_padding",
+        "conv2d",
+        grid(5, 5),
+        ONES,
+        {"padding": 1},
+        [[12, 21, 27, 33, 24], [33, 54, 63, 72, 51], [63, 99, 108, 117, 81], [93, 144, 153, 162, 111], [72, 111, 117, 123, 84]],
+    ),
+    (
+        "conv_with_strides_padding",
+        "conv2d",
+        grid(7, 5),
+        ONES,
+        {"stride": 2, "padding": 1},
+        [[12, 27, 24], [63, 108, 81], [123, 198, 141], [112, 177, 124]],
+    ),
+    ("conv_with_strides_no_padding", "conv2d", grid(7, 5), ONES, {"stride": 2}, [[54, 72], [144, 162], [234, 252]]),
+    (
+        "conv_with_strides_and_asymmetric_padding",
+        "conv2d",
+        grid(7, 5),
+        ONES,
+        {"stride": 2, "padding": ((1, 1), (0, 0))},
+        [[21, 33], [99, 117], [189, 207], [171, 183]],
+    ),
+    (
+        "conv_with_autopad_same",
+        "conv2d",
+        grid(5, 5),
+        ONES,
+        {"stride": 2, "padding": 1},
+        [[12, 27, 24], [63, 108, 81], [72, 117, 84]],
+    ),
+    ("convtranspose", "conv_transpose2d", grid(3, 3), TWO_ONES, {}, STAMPED),
+    (
+        "convtranspose_pad",
+        "conv_transpose2d",
+        grid(3, 3),
+        TWO_ONES,
+        {"stride": (3, 2), "output_padding": 1},
+        [[*row, 0] for row in SPREAD for _ in range(3)] + [[0] * 8],
+    ),
+    (
+        "convtranspose_pads",
+        "conv_transpose2d",
+        grid(3, 3),
+        TWO_ONES,
+        {"stride": (3, 2), "padding": (1, 2)},
+        [row[2:5] for row in SPREAD for _ in range(3)][1:8],
+    ),
+    (
+        "convtranspose_dilations",
+        "conv_transpose2d",
+        np.array([[[[3.0, 8, 1], [9, 5, 7], [3, 2, 6]]]]),
+        np.array([[[[7.0, 2], [1, 9]]]]),
+        {"dilation": 2},
+        [[21, 56, 13, 16, 2], [63, 35, 67, 10, 14], [24, 22, 76, 76, 21], [9, 5, 88, 45, 63], [3, 2, 33, 18, 54]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "function", "x", "weight", "options", "expected"), ONNX, ids=[row[0] for row in ONNX])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "O"])
+def test_the_onnx_standards_cases(
+    implementation: Any,
+    name: str,
+    function: str,
+    x: np.ndarray,
+    weight: np.ndarray,
+    options: dict[str, Any],
+    expected: list[Any],
+    dtype: str,
+) -> None:
+    y = getattr(implementation, function)(x.astype(dtype), weight.astype(dtype), **options)
+    filters = weight.shape[1] if function == "conv_transpose2d" else weight.shape[0]
+    assert y.tolist() == [[expected] * filters], name
+
+
+@pytest.mark.parametrize(("name", "function", "x", "weight", "options", "expected"), ONNX, ids=[row[0] for row in ONNX])
+def test_pytorch_agrees_with_the_onnx_standards_cases(
+    name: str, function: str, x: np.ndarray, weight: np.ndarray, options: dict[str, Any], expected: list[Any]
+) -> None:
+    if isinstance(options.get("padding"), tuple) and isinstance(options["padding"][0], tuple):
+        options = {**options, "padding": tuple(low for low, _ in options["padding"])}  # equal on both sides here
+    y = getattr(torch.nn.functional, function)(torch.from_numpy(x), torch.from_numpy(weight), **options)
+    assert y[0, 0].tolist() == expected, name
+
+
+# ------------------------------------------------------------------------------------------------------------- on paper
+
+
+def test_the_filter_is_not_flipped(implementation: Any) -> None:
+    x = [[[1, 2, 3], [4, 5, 6]]]
+    assert implementation.conv2d(x, [[[[1, 10], [100, 1000]]]]).tolist() == [[[1 + 20 + 400 + 5000, 2 + 30 + 500 + 6000]]]
+
+
+def test_the_axes_are_not_swapped(implementation: Any) -> None:
+    x = [[[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]]]
+    by_rows = {"stride": (2, 1), "padding": ((0, 0), (1, 0)), "dilation": (2, 3)}
+    # rows 0 and 2; columns j - 1 and j + 2 of j = 0, 1, 2 (and -1 is padding)
+    y = implementation.conv2d(x, [[[[1, 1], [1, 1]]]], **by_rows)
+    assert y.tolist() == [[[3 + 13, 1 + 4 + 11 + 14, 2 + 5 + 12 + 15]]]
+
+
+def test_every_side_has_its_own_padding(implementation: Any) -> None:
+    y = implementation.conv2d([[[7]]], [[[[1]]]], padding=((1, 2), (3, 4)))
+    assert y.shape == (1, 4, 8)
+    assert np.argwhere(y).tolist() == [[0, 1, 3]]
+
+
+def test_same_pads_the_odd_cell_at_the_end(implementation: Any) -> None:
+    assert implementation.conv2d([[[1, 2, 3]]], [[[[1, 10]]]], padding="same").tolist() == [[[21, 32, 3]]]
+    y = implementation.conv2d([[[1, 2, 3, 4]]], [[[[1, 10]]]], padding="same", dilation=3)  # one before, two behind
+    assert y.tolist() == [[[30, 41, 2, 3]]]
+
+
+def test_the_bias_is_added_once_to_every_cell(implementation: Any) -> None:
+    zeros = np.zeros((2, 2, 2, 3), int)
+    y = implementation.conv2d(np.ones((1, 2, 3, 4), int), zeros, [5, -6])
+    assert y.tolist() == [[[[5, 5], [5, 5]], [[-6, -6], [-6, -6]]]]
+    y = implementation.conv_transpose2d(np.ones((1, 2, 1, 1), int), zeros, [5, -6])
+    assert y.tolist() == [[[[5, 5, 5], [5, 5, 5]], [[-6, -6, -6], [-6, -6, -6]]]]
+
+
+def test_groups_pair_channels_and_filters_in_order(implementation: Any) -> None:
+    x = np.array([1, 10, 100, 1000]).reshape(4, 1, 1)
+    weight = np.array([[1, 2], [3, 4], [5, 6], [7, 8], [9, 1], [2, 3]]).reshape(6, 2, 1, 1)
+    assert implementation.conv2d(x, weight, groups=2).ravel().tolist() == [21, 43, 65, 8700, 1900, 3200]
+    assert implementation.conv2d(x, weight[:4, :1], groups=4).ravel().tolist() == [1, 30, 500, 7000]  # depthwise
+    weight = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 2, 3]]).reshape(4, 3, 1, 1)
+    assert implementation.conv_transpose2d(x, weight, groups=2).ravel().tolist() == [41, 52, 63, 1700, 2800, 3900]
+
+
+def test_output_padding_adds_rows_and_columns_at_the_end(implementation: Any) -> None:
+    y = implementation.conv_transpose2d([[[1, 2]]], [[[[1]]]], stride=(3, 2), output_padding=(2, 1))
+    assert y.tolist() == [[[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]
+    # what padding took away on that side comes back: 1*[4, 5] at 0, 2*[4, 5] at 2, less one on each side, and one more
+    y = implementation.conv_transpose2d([[[1, 2]]], [[[[4, 5]]]], stride=(1, 2), padding=(0, 1), output_padding=(0, 1))
+    assert y.tolist() == [[[5, 8, 10]]]
+
+
+def test_complex_numbers_are_multiplied_not_conjugated(implementation: Any) -> None:
+    y = implementation.conv2d([[[1 + 2j, 3j]]], [[[[1j, 2 - 1j]]]], [1 + 1j])
+    assert y.item() == (1 + 2j) * 1j + 3j * (2 - 1j) + 1 + 1j
+    assert implementation.conv_transpose2d([[[1 + 2j]]], [[[[1j]]]]).item() == -2 + 1j
+
+
+def test_nan_and_infinity_go_where_their_windows_are(implementation: Any) -> None:
+    y = implementation.conv2d([[[1, NAN, 2, 3.0]]], [[[[1, 1.0]]]])
+    assert np.isnan(y).tolist() == [[[True, True, False]]]
+    assert implementation.conv2d([[[1, INF, 2, -INF]]], [[[[1, 1.0]]]]).tolist()[0][0][:2] == [INF, INF]
+    y = implementation.conv2d([[[INF, -INF, 1.0]]], [[[[1, 1.0]]]], [5.0])
+    assert np.isnan(y[0, 0, 0])
+    assert y[0, 0, 1] == -INF
+    y = implementation.conv2d([[[1.0]]], [[[[INF, 1.0, 1.0]]]], padding=(0, 1))  # infinity times a padded zero
+    assert np.isnan(y.item())
+    y = implementation.conv_transpose2d([[[1.0, NAN]]], [[[[1.0, 2.0]]]])
+    assert np.isnan(y).tolist() == [[[False, True, True]]]
+
+
+# ---------------------------------------------------------------------------------------------------------------- gradients
+
+
+def test_the_gradient_of_a_convolution(implementation: Any) -> None:
+    x, weight, g = [[[1, 2, 3, 4, 5]]], [[[[6, 7]]]], [[[1, 10, 100]]]
+    grad_x, grad_weight, grad_bias = implementation.conv2d_backward(g, x, weight, stride=(1, 2), padding=((0, 0), (0, 1)))
+    assert grad_x.tolist() == [[[6, 7, 60, 70, 600]]]  # windows at 0, 2 and 4; the last one's second cell is padding
+    assert grad_weight.tolist() == [[[[1 + 30 + 500, 2 + 40]]]]
+    assert grad_bias.tolist() == [111]
+
+
+def test_the_gradient_of_a_transposed_convolution(implementation: Any) -> None:
+    x, weight, g = [[[1, 2]]], [[[[3, 4]], [[5, 6]]]], [[[1, 10, 100, 1000]], [[2, 20, 200, 2000]]]
+    weight = np.array(weight).reshape(1, 2, 1, 2)  # one channel to two filters; stamps at 0 and 2
+    grad_x, grad_weight, grad_bias = implementation.conv_transpose2d_backward(g, x, weight, stride=(1, 2))
+    assert grad_x.tolist() == [[[3 + 40 + 10 + 120, 300 + 4000 + 1000 + 12000]]]
+    assert grad_weight.tolist() == [[[[1 + 200, 10 + 2000]], [[2 + 400, 20 + 4000]]]]
+    assert grad_bias.tolist() == [1111, 2222]
+
+
+def test_the_gradient_of_complex_numbers_conjugates_as_pytorchs_does(implementation: Any) -> None:
+    g, x, weight = 1 + 1j, 2 + 3j, 5 - 7j
+    for name in ("conv2d_backward", "conv_transpose2d_backward"):
+        got = getattr(implementation, name)([[[g]]], [[[x]]], [[[[weight]]]])
+        assert [a.item() for a in got] == [g * weight.conjugate(), g * x.conjugate(), g]
