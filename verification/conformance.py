@@ -99,7 +99,7 @@ def verify(target: Any, match: str = "", *, strict: bool = False, progress: bool
 def explained(source: Source, operation: str, failure: Failure) -> Finding:
     """Put a failure into words and into Python."""
     try:
-        sentences = diagnosis.explain(source.implementation, failure) if diagnosis else []
+        sentences = diagnosis.explain(source.implementation, failure) if hasattr(diagnosis, "explain") else []
     except Exception as error:  # what is found is found, even if its cause cannot be
         sentences = [f"the diagnosis itself failed: {type(error).__name__}: {error}"]
     return Finding(

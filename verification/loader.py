@@ -61,8 +61,8 @@ def load(spec: str, folder: Path | None = None, *, strict: bool = False) -> list
     for part in filter(None, attribute.split(".")):
         if not hasattr(target, part):
             close = get_close_matches(part, dir(target), 1)
-            raise LoadError(f"{expression} has no attribute {part!r}" + (f": did you mean {close[0]!r}?" if close else ""))
-        target, expression = getattr(target, part), f"{expression}.{part}"
+            raise LoadError(f"{name} has no attribute {part!r}" + (f": did you mean {close[0]!r}?" if close else ""))
+        target, expression, name = getattr(target, part), f"{expression}.{part}", f"{name}{'.' if ':' in name else ':'}{part}"
     return _sources(target, spec, setup, expression, strict)
 
 
@@ -74,7 +74,7 @@ def wrap(target: Any, *, strict: bool = False) -> list[Source]:
     if isinstance(target, str):
         return load(target, strict=strict)
     name = getattr(target, "__name__", None) or type(target).__name__
-    if isinstance(target, FunctionType):
+    if name in OPERATIONS and callable(target):
         return _sources(SimpleNamespace(**{name: target}), name, "", "", strict)
     if isinstance(target, ModuleType) and target.__spec__ is not None:  # not __main__, which nobody can import
         return _sources(target, name, f"import {name}", name, strict)
@@ -114,6 +114,8 @@ def _file(name: str, folder: Path) -> tuple[ModuleType, str, str]:
     try:
         with _importable(root):
             module = importlib.import_module(dotted) if len(parts) > 1 else _by_path(path)
+    except LoadError:
+        raise
     except (Exception, SystemExit) as error:
         raise LoadError(_import_error(name, error)) from None
     if Path(str(module.__file__)).resolve() != path:

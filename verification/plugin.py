@@ -37,9 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the rest if there is something to verify; refuse to run the suite without."""
-    named = config.getoption("verification_implementations")
-    if named or config.getini("verification_implementations") or config.getoption("verification_report"):
+    """Load the rest if it is asked for; refuse to run the suite on nothing.
+
+    (What the configuration names is loaded only when test_conformance is collected.)
+    """
+    if config.getoption("verification_implementations") or config.getoption("verification_report"):
         config.pluginmanager.import_plugin("verification.session")
-    elif config.getoption("pyargs") and any(arg.split("::")[0].split(".")[0] == "verification" for arg in config.args):
+    elif _suite_is_named(config) and not config.getini("verification_implementations"):
         raise pytest.UsageError("there is nothing to verify: name an implementation, as in --implementation my_conv.py")
+
+
+def _suite_is_named(config: pytest.Config) -> bool:
+    return config.getoption("pyargs") and any(arg.split("::")[0].split(".")[0] == "verification" for arg in config.args)

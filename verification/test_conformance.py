@@ -12,6 +12,7 @@ from verification.session import named, parameters
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each check on each function."""
+    metafunc.config.pluginmanager.import_plugin("verification.session")  # it is there already if the command line asked
     sources = named(metafunc.config)
     if not sources:
         raise pytest.Collector.CollectError(
