@@ -5,4 +5,7 @@ from types import SimpleNamespace
 
 from vectorized import ALGORITHMS, conv2d
 
-IMPLEMENTATIONS = {name: SimpleNamespace(conv2d=partial(conv2d, algorithm=name)) for name in ALGORITHMS}
+IMPLEMENTATIONS = {
+    name: SimpleNamespace(conv2d=partial(conv2d, algorithm=name), error_class=algorithm.error_class)
+    for name, algorithm in ALGORITHMS.items()
+}
