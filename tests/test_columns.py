@@ -1,0 +1,159 @@
+"""im2col and col2im: each column is one receptive field, and one is the exact adjoint of the other."""
+
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from samples import small_integers
+from vectorized import col2im, conv2d, im2col
+from vectorized.windows import meeting, windows
+
+# image (N, C, H, W), kernel, options: with extents and options that differ wherever they can
+GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, int], dict[str, Any]]] = {
+    "plain": ((2, 3, 4, 6), (2, 3), {}),
+    "one tap": ((2, 3, 4, 5), (1, 1), {"stride": (3, 2)}),
+    "stride": ((1, 2, 7, 9), (3, 2), {"stride": (2, 7)}),
+    "padding": ((2, 2, 3, 4), (2, 3), {"padding": (1, 4)}),
+    "dilation": ((2, 2, 7, 6), (3, 2), {"dilation": (3, 4)}),
+    "all of them": ((2, 3, 6, 9), (3, 2), {"stride": (2, 3), "padding": (2, 1), "dilation": (2, 4), "rounding": "floor"}),
+    "more padding than image": ((1, 2, 1, 2), (2, 3), {"padding": (3, 5), "stride": (1, 2), "rounding": "floor"}),
+    "as large as the image": ((2, 3, 4, 5), (4, 5), {}),
+}
+each_geometry = pytest.mark.parametrize(("shape", "kernel", "options"), GEOMETRIES.values(), ids=GEOMETRIES)
+
+
+@each_geometry
+def test_each_column_is_one_receptive_field(shape: Any, kernel: Any, options: dict[str, Any]) -> None:
+    x = small_integers(shape)
+    columns = im2col(x, kernel, **options)
+    (N, C, H, W), (R, S) = shape, kernel
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = (
+        options.get(k, d) for k, d in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)))
+    )
+    padded = np.pad(x, ((0, 0), (0, 0), (p_h, p_h), (p_w, p_w)))
+    tops = range(0, H + 2 * p_h - d_h * (R - 1), s_h)
+    lefts = range(0, W + 2 * p_w - d_w * (S - 1), s_w)
+    assert columns.shape == (N, C * R * S, len(tops) * len(lefts))
+    for n, (place, (top, left)) in product(range(N), enumerate(product(tops, lefts))):
+        field = padded[n, :, top : top + d_h * R : d_h, left : left + d_w * S : d_w][:, :R, :S]
+        assert np.array_equal(columns[n, :, place], field.ravel())
+
+
+@each_geometry
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+def test_they_are_pytorchs_unfold_and_fold(shape: Any, kernel: Any, options: dict[str, Any], dtype: str) -> None:
+    x = small_integers(shape, dtype)
+    theirs = {k: v for k, v in options.items() if k != "rounding"}
+    columns = im2col(x, kernel, **options)
+    assert np.array_equal(columns, torch.nn.functional.unfold(torch.from_numpy(x), kernel, **theirs).numpy())
+    c = small_integers(columns.shape, dtype, seed=1)
+    back = col2im(c, shape[2:], kernel, **options)
+    assert np.array_equal(back, torch.nn.functional.fold(torch.from_numpy(c), shape[2:], kernel, **theirs).numpy())
+
+
+@each_geometry
+def test_col2im_is_the_exact_adjoint_of_im2col(shape: Any, kernel: Any, options: dict[str, Any]) -> None:
+    for padding in (options.get("padding", 0), ((0, 3), (2, 1))):
+        given = {**options, "padding": padding, "rounding": "floor"}
+        x = small_integers(shape, np.int64)
+        columns = im2col(x, kernel, **given)
+        c = small_integers(columns.shape, np.int64, seed=1)
+        assert np.sum(columns * c) == np.sum(x * col2im(c, shape[2:], kernel, **given))
+
+
+@each_geometry
+def test_rows_times_columns_is_the_convolution(shape: Any, kernel: Any, options: dict[str, Any]) -> None:
+    x, weight = small_integers(shape), small_integers((5, shape[1], *kernel))
+    rows = weight.reshape(5, -1)  # (K, C*R*S)
+    y = conv2d(x, weight, **options)
+    assert np.array_equal((rows @ im2col(x, kernel, **options)).reshape(y.shape), y)
+
+
+def test_the_notes_sizes() -> None:
+    assert im2col(np.zeros((1, 3, 227, 227), np.uint8), 11, stride=4).shape == (1, 363, 3025)
+    assert im2col(np.zeros((0, 3, 227, 227), np.uint8), 11, stride=4).shape == (0, 363, 3025)
+
+
+def test_going_there_and_back_counts_how_often_each_pixel_was_copied() -> None:
+    times = col2im(im2col(np.ones((1, 1, 3, 4), int), (2, 3)), (3, 4), (2, 3))
+    assert times.tolist() == [[[[1, 2, 2, 1], [2, 4, 4, 2], [1, 2, 2, 1]]]]
+
+
+def test_same_padding_and_unequal_sides() -> None:
+    assert im2col([[[1, 2, 3]]], (1, 2), padding="same").tolist() == [[1, 2, 3], [2, 3, 0]]
+    assert im2col([[[1, 2]]], (1, 2), padding=((0, 1), (2, 0))).tolist() == [[0, 0, 1, 0, 0, 0], [0, 1, 2, 0, 0, 0]]
+    assert col2im([[1, 2, 3], [10, 20, 30]], (1, 3), (1, 2), padding="same").tolist() == [[[1, 12, 23]]]
+
+
+def test_dtypes() -> None:
+    assert im2col(np.ones((1, 1, 2), ">i2"), 1).dtype == np.dtype("=i2")
+    assert (
+        col2im(np.full((1, 2, 1), 100, np.int8), (1, 1), (1, 2), padding=(0, 1), stride=(1, 2), rounding="floor").item() == 100
+    )
+    twice = np.full((1, 2, 3), 100, np.int8)
+    assert col2im(twice, (1, 2), (1, 2), padding=(0, 1)).tolist() == [[[[-56, -56]]]]  # 200 modulo 256
+    halves = np.array([[2048, 2048, 0], [0, 1, 1], [1, 1, 2]], np.float16)  # carried in float32: 2048 + 1 + 1 is 2050
+    assert col2im(halves, (1, 1), (1, 3), padding=(0, 1)).dtype == np.float16
+    assert col2im(halves[:, ::-1].copy(), (1, 5), (1, 3))[0, 0, 2] == 0 + 1 + 1
+    assert col2im(np.array([[1, 1, 2048], [1, 1, 1], [1, 1, 1]], np.float16), (1, 5), (1, 3))[0, 0, 2] == 2050
+    third = np.full((2, 3), Fraction(1, 3), object)
+    assert col2im(third, (1, 4), (1, 2)).tolist() == [[[Fraction(1, 3), Fraction(2, 3), Fraction(2, 3), Fraction(1, 3)]]]
+
+
+def test_results_are_new_memory() -> None:
+    x = small_integers((1, 1, 2, 3))
+    columns = im2col(x, 1)
+    back = col2im(columns, (2, 3), 1)
+    assert np.array_equal(back, x)
+    assert not any(np.shares_memory(a, b) for a, b in ((columns, x), (back, columns), (columns, im2col(x, 1))))
+
+
+@pytest.mark.parametrize(
+    ("columns", "size", "kernel", "message"),
+    [
+        (np.zeros(4), (2, 2), 1, "columns must have shape (N, C*R*S, P*Q) or (C*R*S, P*Q), got (4,)"),
+        (np.zeros((3, 4)), (2, 2), (1, 2), "columns has 3 rows: not a positive multiple of R*S = 2"),
+        (np.zeros((0, 4)), (2, 2), (1, 2), "columns has 0 rows: not a positive multiple of R*S = 2"),
+        (np.zeros((2, 5)), (2, 3), (1, 2), "columns has 5 columns, but there are P*Q = 2*2 windows"),
+        (np.zeros((2, 4)), (2, 0), (1, 2), "size (width) must be at least 1, got 0"),
+    ],
+    ids=range(5),
+)
+def test_columns_that_do_not_fit(columns: np.ndarray, size: Any, kernel: Any, message: str) -> None:
+    with pytest.raises(ValueError, match="columns|size") as caught:
+        col2im(columns, size, kernel)
+    assert str(caught.value) == message
+
+
+def test_absurd_columns() -> None:
+    with pytest.raises(ValueError, match="the result would have shape"):
+        col2im(np.zeros((1, 1)), 10**12, 1)
+    with pytest.raises(ValueError, match="the window is larger than the padded input"):
+        im2col(np.zeros((1, 1, 1)), 2**64 + 1)
+    with pytest.raises(ValueError, match="the columns would have shape"):
+        im2col(np.zeros((1, 2, 10**5)), (1, 5 * 10**4), padding=(10**4, 0))
+
+
+# ------------------------------------------------------------------------------------------------------------------ windows
+
+
+def test_windows_are_a_view_that_nobody_can_write_to() -> None:
+    x = small_integers((2, 3, 5, 6))
+    view = windows(x, (2, 3), (2, 1), (1, 2), (2, 2))
+    assert view.shape == (2, 3, 2, 3, 2, 2)
+    assert np.shares_memory(view, x)
+    assert not view.flags.writeable
+    for r, s, p, q in np.ndindex(2, 3, 2, 2):
+        assert np.array_equal(view[:, :, r, s, p, q], x[:, :, p * 2 + r, q + s * 2])
+
+
+def test_where_one_tap_meets_the_image_by_enumeration() -> None:
+    for size, count, stride, offset in product(range(1, 7), range(1, 6), range(1, 5), range(-9, 9)):
+        met = [(p, p * stride + offset) for p in range(count) if p * stride + offset in range(size)]
+        window_slice, cell_slice = meeting(size, count, stride, offset)
+        found = list(zip(range(count)[window_slice], range(size)[cell_slice], strict=True))
+        assert found == met, (size, count, stride, offset)
