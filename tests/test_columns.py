@@ -23,6 +23,7 @@ GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, int], dict[str, Any]]] =
     "more padding than image": ((1, 2, 1, 2), (2, 3), {"padding": (3, 5), "stride": (1, 2), "rounding": "floor"}),
     "as large as the image": ((2, 3, 4, 5), (4, 5), {}),
 }
+DEFAULTS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
 each_geometry = pytest.mark.parametrize(("shape", "kernel", "options"), GEOMETRIES.values(), ids=GEOMETRIES)
 
 
@@ -31,9 +32,7 @@ def test_each_column_is_one_receptive_field(shape: Any, kernel: Any, options: di
     x = small_integers(shape)
     columns = im2col(x, kernel, **options)
     (N, C, H, W), (R, S) = shape, kernel
-    (s_h, s_w), (p_h, p_w), (d_h, d_w) = (
-        options.get(k, d) for k, d in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)))
-    )
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = (options.get(name, default) for name, default in DEFAULTS.items())
     padded = np.pad(x, ((0, 0), (0, 0), (p_h, p_h), (p_w, p_w)))
     tops = range(0, H + 2 * p_h - d_h * (R - 1), s_h)
     lefts = range(0, W + 2 * p_w - d_w * (S - 1), s_w)
@@ -91,14 +90,8 @@ def test_same_padding_and_unequal_sides() -> None:
 
 def test_dtypes() -> None:
     assert im2col(np.ones((1, 1, 2), ">i2"), 1).dtype == np.dtype("=i2")
-    assert (
-        col2im(np.full((1, 2, 1), 100, np.int8), (1, 1), (1, 2), padding=(0, 1), stride=(1, 2), rounding="floor").item() == 100
-    )
-    twice = np.full((1, 2, 3), 100, np.int8)
-    assert col2im(twice, (1, 2), (1, 2), padding=(0, 1)).tolist() == [[[[-56, -56]]]]  # 200 modulo 256
-    halves = np.array([[2048, 2048, 0], [0, 1, 1], [1, 1, 2]], np.float16)  # carried in float32: 2048 + 1 + 1 is 2050
-    assert col2im(halves, (1, 1), (1, 3), padding=(0, 1)).dtype == np.float16
-    assert col2im(halves[:, ::-1].copy(), (1, 5), (1, 3))[0, 0, 2] == 0 + 1 + 1
+    assert col2im(np.full((2, 2), 100, np.int8), (1, 3), (1, 2)).tolist() == [[[100, -56, 100]]]  # 200 modulo 256
+    # carried in float32: in float16, 2048 + 1 + 1 would stay at 2048
     assert col2im(np.array([[1, 1, 2048], [1, 1, 1], [1, 1, 1]], np.float16), (1, 5), (1, 3))[0, 0, 2] == 2050
     third = np.full((2, 3), Fraction(1, 3), object)
     assert col2im(third, (1, 4), (1, 2)).tolist() == [[[Fraction(1, 3), Fraction(2, 3), Fraction(2, 3), Fraction(1, 3)]]]
@@ -124,7 +117,7 @@ def test_results_are_new_memory() -> None:
     ids=range(5),
 )
 def test_columns_that_do_not_fit(columns: np.ndarray, size: Any, kernel: Any, message: str) -> None:
-    with pytest.raises(ValueError, match="columns|size") as caught:
+    with pytest.raises(ValueError, match=r"columns|size") as caught:
         col2im(columns, size, kernel)
     assert str(caught.value) == message
 
