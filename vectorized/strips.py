@@ -92,7 +92,9 @@ def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     """Add to grad_w (K, C/G, R, S) the products ``g @ columns.T`` of every block of x (N, C, H, W) and g (N, K, P, Q)."""
     K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
+    some = max(1, STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
     for images, rows, columns in column_blocks(a._replace(x=x), g):
         block = g[images, :, rows].reshape(len(columns), G, K // G, -1)
-        stretched = columns.reshape(len(columns), G, total.shape[2], -1).conj()
-        total += np.matmul(block, stretched.swapaxes(2, 3)).sum(0, g.dtype)
+        stretched = columns.reshape(len(columns), G, total.shape[2], -1).conj().swapaxes(2, 3)
+        for first in range(0, len(block), some):
+            total += np.matmul(block[first : first + some], stretched[first : first + some]).sum(0, g.dtype)
