@@ -138,7 +138,7 @@ def finding(**given: Any) -> Finding:
     """Return what is made of a failure of naive's conv2d on a small case."""
     case = Case("conv2d", {"x": np.ones((1, 2, 3)), "weight": np.ones((1, 1, 1, 2)), "bias": None}, {"stride": 2})
     (source,) = wrap(naive)
-    return explained(source, "conv2d", Failure("wrong", case, **given))
+    return explained(source, Failure("wrong", case, **given))
 
 
 def test_the_code_runs_with_numpy_and_the_implementation_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +176,7 @@ def test_verify_one_call() -> None:
         def avg_pool2d(self, x: Any, kernel_size: Any) -> Any:
             raise NotImplementedError("later")
 
-    card = verify(Always, "avg_pool2d-agreement")
+    card = verify(Always, "avg_pool2d-geometry")
     assert card.verdict == "mistrusted"  # everything is unsupported: nothing was checked
     assert [row.verdict for row in card.rows] == ["unsupported"]
 

@@ -2,22 +2,20 @@
 
 import sys
 import time
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from verification import diagnosis
+from verification.cases import Case
 from verification.checks import CHECKS
 from verification.hints import near_functions, near_parameters, supported
 from verification.loader import LoadError, Source, wrap
-from verification.outcome import Check, Failure, Outcome
+from verification.outcome import Check, Failure
 from verification.runner import run_check
 from verification.scorecard import About, Finding, Function, Row, Scorecard, finite
-
-try:  # until it is there
-    from verification import diagnosis
-except ImportError:
-    diagnosis = None  # type: ignore[assignment]
 
 SMALL = 36  # values that are shown whole
 
@@ -41,8 +39,11 @@ class Task:
     def run(self) -> Row:
         """Run the check and say what it found."""
         start = time.perf_counter()
-        outcome = run_check(self.source.implementation, self.operation, self.check)
-        finding = explained(self.source, self.operation, outcome.failure) if outcome.failure else None
+        try:
+            outcome = run_check(self.source.implementation, self.operation, self.check)
+        except (Exception, SystemExit):  # no verdict is better than a pass, and this one must be seen
+            reason = f"the check itself broke:\n{traceback.format_exc()}"
+            return Row(self.operation, self.check.name, "mistrusted", reason, seconds=_since(start))
         log = outcome.log
         return Row(
             function=self.operation,
@@ -51,10 +52,10 @@ class Task:
             reason=outcome.reason,
             checked=log.checked,
             unsupported=dict(log.unsupported),
-            worst_error_over_bound=_ratio(outcome),
+            worst_error_over_bound=finite(log.worst) if log.worst else None,
             policies=dict(log.policies),
-            seconds=round(time.perf_counter() - start, 3),
-            failure=finding,
+            failure=explained(self.source, outcome.failure) if outcome.failure else None,
+            seconds=_since(start),
         )
 
 
@@ -96,21 +97,28 @@ def verify(target: Any, match: str = "", *, strict: bool = False, progress: bool
     return Scorecard(about(source), rows)
 
 
-def explained(source: Source, operation: str, failure: Failure) -> Finding:
+def explained(source: Source, failure: Failure) -> Finding:
     """Put a failure into words and into Python."""
     try:
-        sentences = diagnosis.explain(source.implementation, failure) if hasattr(diagnosis, "explain") else []
+        sentences = diagnosis.explain(source.implementation, failure)
     except Exception as error:  # what is found is found, even if its cause cannot be
         sentences = [f"the diagnosis itself failed: {type(error).__name__}: {error}"]
     return Finding(
         message=failure.message,
-        code=failure.case.code(source.bind(operation)) if failure.case else "",
+        code=pasted(source, failure.case) if failure.case else "",
         expected=_shown(failure.expected, failure.index),
         got=_shown(failure.got, failure.index),
         index=list(failure.index) if failure.index is not None else None,
         bound=finite(failure.bound),
         diagnosis=sentences,
     )
+
+
+def pasted(source: Source, case: Case) -> str:
+    """Return a case as Python to paste, with the arguments that the function was really given."""
+    if not source.implementation.accepts(case.operation, "bias"):
+        case = replace(case, arguments={name: value for name, value in case.arguments.items() if name != "bias"})
+    return case.code(source.bind(case.operation))
 
 
 def _shown(value: Any, index: tuple[int, ...] | None) -> str:
@@ -124,6 +132,5 @@ def _shown(value: Any, index: tuple[int, ...] | None) -> str:
     return head + np.array2string(array, threshold=2 * SMALL, edgeitems=2, max_line_width=100, formatter={"object": str})
 
 
-def _ratio(outcome: Outcome) -> float | None:
-    """Return the worst error over its bound, if the check measured any."""
-    return finite(outcome.log.worst) if outcome.log.worst else None
+def _since(start: float) -> float:
+    return round(time.perf_counter() - start, 3)

@@ -120,10 +120,10 @@ def _file(name: str, folder: Path) -> tuple[ModuleType, str, str]:
         raise LoadError(_import_error(name, error)) from None
     if Path(str(module.__file__)).resolve() != path:
         raise LoadError(f"{name!r} cannot be loaded: another module named {dotted!r} is loaded already, {module.__file__}")
-    away = "" if root == folder else f"import sys\n\nsys.path.insert(0, {str(root)!r})\n"
+    away = "" if root == folder else f"import sys\nsys.path.insert(0, {str(root)!r})\n"
     if all(part.isidentifier() for part in parts):
         return module, f"{away}import {dotted}", dotted
-    return module, f"{away}import importlib\n\nmodule = importlib.import_module({dotted!r})", "module"
+    return module, f"{away}import importlib\nmodule = importlib.import_module({dotted!r})", "module"
 
 
 def _by_path(path: Path) -> ModuleType:
@@ -177,7 +177,7 @@ def _sources(target: Any, name: str, setup: str, expression: str, strict: bool) 
                 raise LoadError(f"{name} is an empty mapping: it holds no implementation")
             return [source for sources in found for source in sources]
         target, expression = SimpleNamespace(**target), expression and f"SimpleNamespace(**{expression})"
-        setup = setup and f"from types import SimpleNamespace\n\n{setup}"
+        setup = setup and f"from types import SimpleNamespace\n{setup}"
     if isinstance(target, type) and any(
         isinstance(inspect.getattr_static(target, operation, None), FunctionType) for operation in OPERATIONS
     ):

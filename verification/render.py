@@ -48,7 +48,9 @@ def _table(scorecard: "Scorecard", functions: list[str]) -> list[list[str]]:
     checks = dict.fromkeys(row.check for row in scorecard.rows if row.function in functions)
     body = [[check, *(_word(found.get((check, name))) for name in functions)] for check in checks]
     ratios = [scorecard.worst(name) for name in functions]
-    return [["", *functions], *body, ["worst error / bound", *("-" if r is None else f"{r:.2g}" for r in ratios)]]
+    if any(ratio is not None for ratio in ratios):
+        body.append(["worst error / bound", *("-" if ratio is None else f"{ratio:.2g}" for ratio in ratios)])
+    return [["", *functions], *body]
 
 
 def notes(scorecard: "Scorecard") -> list[str]:

@@ -16,6 +16,7 @@ from verification.loader import LoadError, Source, load, wrap
 from verification.scorecard import About, Row, Scorecard, environment, to_json
 
 PACKAGE = Path(__file__).parent
+PRINTED = 1000  # characters: of what an implementation prints, in hundreds of calls, the last are shown
 SOURCES = pytest.StashKey[list[Source]]()
 
 
@@ -79,6 +80,8 @@ def named(config: pytest.Config) -> list[Source]:
 def pytest_configure(config: pytest.Config) -> None:
     """Load what the command line names, or refuse it with a reason."""
     recorder = Recorder(config)
+    if recorder.path is not None and not recorder.path.parent.is_dir():
+        raise pytest.UsageError(f"--verification-report: there is no such folder: {recorder.path.parent}")
     config.pluginmanager.register(recorder, "verification-recorder")
     if config.getoption("verification_implementations"):
         config.addinivalue_line("python_files", "test_conformance.py")  # whatever names a project gives its own tests
@@ -116,6 +119,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     check = parameters.get("check")
     if isinstance(check, Conformance) and check.row is not None and report.when == "call":
+        report.sections = [(title, text[-PRINTED:]) for title, text in report.sections]
         vars(report)["verification"] = {"about": asdict(check.about), "row": asdict(check.row)}
     return report
 
@@ -161,11 +165,16 @@ class Recorder:
                 "nothing was verified: --implementation needs --pyargs verification beside it, and a check to run"
             )
 
+    @property
+    def path(self) -> Path | None:
+        """Return where the JSON report is wanted, if it is."""
+        name = self.config.getoption("verification_report")
+        return self.config.invocation_params.dir / name if name else None
+
     def write(self, scorecards: list[Scorecard], error: str | None = None) -> None:
         """Write the JSON report, if it is wanted."""
-        name = self.config.getoption("verification_report")
-        if name:
-            (self.config.invocation_params.dir / name).write_text(to_json(scorecards, error), encoding="utf-8")
+        if self.path is not None:
+            self.path.write_text(to_json(scorecards, error), encoding="utf-8")
 
 
 def _asked(config: pytest.Config) -> bool:
