@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from verification import verify
 from verification.cases import Case
 from verification.conformance import SMALL, explained
 from verification.loader import LoadError, Source, wrap
+from verification.operations import OPERATIONS
 from verification.outcome import Failure
-from verification.scorecard import SCHEMA, About, Finding, Function, Row, Scorecard, to_json
+from verification.scorecard import SCHEMA, VERDICTS, About, Finding, Function, Row, Scorecard, to_json
 
 GOOD = Row(
     "conv2d", "agreement", "passed", checked=9, worst_error_over_bound=0.25, policies={"windows that do not tile": "raises"}
@@ -76,6 +78,27 @@ def test_json() -> None:
     assert conv["checks"]["geometry"]["failure"]["diagnosis"] == ["kernel <flipped>"]
     assert pool["checks"]["agreement"]["unsupported"] == {"dilation": 4}
     assert (missing["provided"], missing["verdict"]) == (False, "not provided")
+
+
+def keys(value: Any) -> set[str]:
+    """Return every name of a field, at whatever depth; those of functions, checks, questions and verdicts are data."""
+    if isinstance(value, list):
+        return {key for each in value for key in keys(each)}
+    if not isinstance(value, dict):
+        return set()
+    fields = {
+        key
+        for key in value
+        if key not in (*OPERATIONS, *VERDICTS, "agreement", "geometry", "dilation", "windows that do not tile")
+    }
+    return fields | {key for each in value.values() for key in keys(each)}
+
+
+def test_every_field_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "verification.md").read_text("utf-8")
+    found = keys(json.loads(scorecard(GOOD, BAD, UNSUPPORTED, MISSING).to_json()))
+    assert {"schema", "verdict", "diagnosis", "worst_error_over_bound"} <= found
+    assert {name for name in found if f"`{name}`" not in page} == set()
 
 
 def test_json_of_several_and_of_none() -> None:
