@@ -8,10 +8,12 @@ from vectorized.avg_pool import avg_pool2d, avg_pool2d_backward
 from vectorized.columns import col2im, im2col
 from vectorized.conv import ALGORITHMS, conv2d, conv2d_backward
 from vectorized.conv_transpose import conv_transpose2d, conv_transpose2d_backward
+from vectorized.layer import Conv2d
 from vectorized.max_pool import max_pool2d, max_pool2d_backward
 
 __all__ = [
     "ALGORITHMS",
+    "Conv2d",
     "avg_pool2d",
     "avg_pool2d_backward",
     "col2im",

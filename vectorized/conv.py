@@ -11,6 +11,7 @@ Letters: N images, C channels, H×W pixels, K filters, R×S taps, P×Q output ce
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +20,12 @@ import contract
 from contract import Array, Conv
 from vectorized import fft, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
+from vectorized.filters import Take, as_rows, as_taps, fresh
 from vectorized.windows import output_sizes
 
 
-def im2col(a: Conv, y: Array) -> None:
-    """Fill y (N, K, P, Q) by one product over all columns at once.
+def im2col(a: Conv, y: Array, filters: Array, _: Take) -> None:
+    """Fill y (N, K, P, Q) by one product of the filters as rows (G, K/G, C/G*R*S) and all columns at once.
 
     Memory: all columns, N*C*R*S*P*Q values. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma.
     Source: Chellapilla, Puri, Simard, 2006.
@@ -32,7 +34,6 @@ def im2col(a: Conv, y: Array) -> None:
     contract.memory_fits("the columns", (N, a.x.shape[1], R, S, P, Q), y.itemsize)
     X = zero_padded(a.x, a.padding, y.dtype)  # (N, C, H + top + bottom, W + left + right)
     columns = stretch(X, (R, S), a.stride, a.dilation, (P, Q))  # (N, C, R, S, P, Q)
-    filters = a.weight.astype(y.dtype).reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     np.matmul(filters, columns.reshape(N, G, filters.shape[2], P * Q), out=y.reshape(N, G, K // G, P * Q))
     if a.bias is not None:
         y += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]  # (K, 1, 1)
@@ -43,27 +44,40 @@ def any_case(_: Conv) -> None:
 
 
 class Algorithm(NamedTuple):
-    """One way to fill the result, what it cannot do, and how large its rounding errors may be."""
+    """One way to fill the result, what it makes of the filters first, what it cannot do, and how large its errors may be."""
 
-    fill: Callable[[Conv, Array], None]  # fills y (N, K, P, Q)
+    fill: Callable[[Conv, Array, Array, Take], None]  # fills y (N, K, P, Q), given the filters that ``prepare`` made
+    prepare: Callable[[Array, int, np.dtype[Any]], Array] = as_rows  # of (weight, groups, dtype)
     refusal: Callable[[Conv], str | None] = any_case  # why it cannot do a case; None if it can
     error_class: str = "gamma"  # the bound of a plain sum of products; others are weaker
 
 
 ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
     "im2col": Algorithm(im2col),  # one product over all columns
-    "pointwise": Algorithm(pointwise.pointwise, pointwise.refusal),  # 1×1 filters: the image is its own columns
+    "pointwise": Algorithm(pointwise.pointwise, refusal=pointwise.refusal),  # 1×1 filters: the image is its own columns
     "strips": Algorithm(strips.strips),  # im2col in bounded memory: some megabytes of columns at a time
-    "shifted": Algorithm(shifted.shifted, shifted.refusal),  # no columns: one product for each tap, on a shifted view
-    "fft": Algorithm(fft.fft, fft.refusal, "fft"),  # a product of spectra, for large filters
-    "winograd2": Algorithm(winograd.winograd2, winograd.refusal, "winograd"),  # F(2×2, 3×3)
-    "winograd4": Algorithm(winograd.winograd4, winograd.refusal, "winograd"),  # F(4×4, 3×3)
+    "shifted": Algorithm(shifted.shifted, as_taps, shifted.refusal),  # no columns: one product for each tap, on a shifted view
+    "fft": Algorithm(fft.fft, refusal=fft.refusal, error_class="fft"),  # a product of spectra, for large filters
+    "winograd2": Algorithm(  # F(2×2, 3×3)
+        partial(winograd.winograd, winograd.F2), partial(winograd.transformed, winograd.F2), winograd.refusal, "winograd"
+    ),
+    "winograd4": Algorithm(  # F(4×4, 3×3)
+        partial(winograd.winograd, winograd.F4), partial(winograd.transformed, winograd.F4), winograd.refusal, "winograd"
+    ),
 }
 
 
-def choose(a: Conv) -> str:
-    """Return the name of the algorithm that ``"auto"`` takes: none whose error class is weaker than gamma."""
-    return "pointwise" if pointwise.refusal(a) is None else "strips"
+def choose(a: Conv, name: str, accuracy: str) -> Algorithm:
+    """Return the algorithm of that name, or the one that ``"auto"`` takes.
+
+    Raises NotImplementedError where the algorithm named does not support the case.
+    """
+    if name == "auto":
+        fast = accuracy == "fast" and winograd.pays(a)
+        name = "pointwise" if pointwise.refusal(a) is None else "winograd4" if fast else "strips"
+    if (reason := ALGORITHMS[name].refusal(a)) is not None:
+        raise NotImplementedError(f"algorithm {name!r} {reason}")
+    return ALGORITHMS[name]
 
 
 @np.errstate(all="ignore")  # NaN, Inf and wrapping integers are results here, not warnings
@@ -78,6 +92,7 @@ def conv2d(
     groups: Any = 1,
     rounding: Any = "exact",
     algorithm: Any = "auto",
+    accuracy: Any = "full",
 ) -> Array:
     """Convolve a batch of images with K filters.
 
@@ -89,7 +104,8 @@ def conv2d(
 
     Sizes (``stride``, ``padding``, ``dilation``) are in pixels, an int or (height, width); ``padding`` may also be
     ``((top, bottom), (left, right))``, ``"valid"`` or ``"same"``. ``rounding`` is ``"exact"`` or ``"floor"``.
-    ``algorithm`` is ``"auto"`` or a name in ``ALGORITHMS``.
+    ``algorithm`` is ``"auto"`` or a name in ``ALGORITHMS``; ``accuracy="fast"`` lets ``"auto"`` take one whose error class is
+    weaker than that of a plain sum of products.
 
     Raises TypeError for a wrong kind of value, ValueError for one that breaks a rule, NotImplementedError for a case that
     the named algorithm does not support.
@@ -101,14 +117,11 @@ def conv2d(
             [6, 6]]])
     """
     a = contract.conv2d(x, weight, bias, stride, padding, dilation, groups, rounding)
-    name = contract.choice("algorithm", algorithm, ("auto", *ALGORITHMS))
-    y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
-    chosen = ALGORITHMS[choose(a) if name == "auto" else name]
-    if (reason := chosen.refusal(a)) is not None:
-        raise NotImplementedError(reason)
+    chosen = choose(a, *named(algorithm, accuracy))
+    y = np.empty(output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
     if y.size:  # an empty batch is done
-        chosen.fill(a, y)
-    return _result(a, y)
+        chosen.fill(a, y, chosen.prepare(a.weight, a.groups, y.dtype), fresh)
+    return result(a, y)
 
 
 @np.errstate(all="ignore")
@@ -138,16 +151,23 @@ def conv2d_backward(
     ([[[4, 45, 50]]], [[[[21, 32]]]], [11])
     """
     a = contract.conv2d(x, weight, None, stride, padding, dilation, groups, rounding)
-    g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
+    g = contract.gradient(grad_output, a.x, output_shape(a), a.batched)
     dtype = contract.carrier(a.x.dtype)
     g = np.ascontiguousarray(g, dtype)  # (N, K, P, Q)
     grad_x, grad_w = np.zeros(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
     strips.add_input_gradient(a, g, grad_x)
     strips.add_weight_gradient(a, g, a.x, grad_w)
-    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
+    return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
 
 
-def _output_shape(a: Conv) -> tuple[int, int, int, int]:
+def named(algorithm: Any, accuracy: Any) -> tuple[str, str]:
+    """Return the names of an algorithm and an accuracy if they are such."""
+    return contract.choice("algorithm", algorithm, ("auto", *ALGORITHMS)), contract.choice(
+        "accuracy", accuracy, ("full", "fast")
+    )
+
+
+def output_shape(a: Conv) -> tuple[int, int, int, int]:
     """Return (N, K, P, Q), by the output-size formula."""
     K, _, R, S = a.weight.shape
     shape = (a.x.shape[0], K, *output_sizes(a.x, (R, S), a.stride, a.padding, a.dilation, a.rounding))
@@ -155,7 +175,7 @@ def _output_shape(a: Conv) -> tuple[int, int, int, int]:
     return shape
 
 
-def _result(a: Conv, y: Array) -> Array:
+def result(a: Conv, y: Array) -> Array:
     """Return the result in the dtype and with the number of dimensions that x came with."""
     y = y.astype(a.x.dtype, copy=False)
     return y if a.batched else y[0]

@@ -14,15 +14,16 @@ import numpy as np
 
 import contract
 from contract import Array, Conv
+from vectorized.filters import Take
 
 
 def refusal(a: Conv) -> str | None:
     """Return why this algorithm cannot do the case, or ``None`` if it can."""
-    return None if a.x.dtype.kind in "fc" else f"algorithm 'fft' takes float and complex alone, got {a.x.dtype}"
+    return None if a.x.dtype.kind in "fc" else f"takes float and complex alone, got {a.x.dtype}"
 
 
-def fft(a: Conv, y: Array) -> None:
-    """Fill y (N, K, P, Q) by way of two-dimensional fast Fourier transforms of the padded image's size.
+def fft(a: Conv, y: Array, rows: Array, _: Take) -> None:
+    """Fill y (N, K, P, Q) by way of fast Fourier transforms of the padded image's size, of the image and of the filters.
 
     Memory: the spectra, (N*C + K*C/groups + N*K) complex images. Arithmetic: some 5*log2(L) operations a value for each
     transform of L values, and N*K*(C/groups) multiplications a frequency. Error class: fft. Source: Mathieu, Henaff, LeCun,
@@ -38,12 +39,13 @@ def fft(a: Conv, y: Array) -> None:
     padded = np.zeros((N, C, *size), y.dtype)
     padded[:, :, top : top + H, left : left + W] = a.x
     filters = np.zeros((K, C // G, *size), y.dtype)
-    filters[:, :, : (R - 1) * a.dilation[0] + 1 : a.dilation[0], : (S - 1) * a.dilation[1] + 1 : a.dilation[1]] = (
-        a.weight.conj()
-    )
+    (d_h, d_w), weight = a.dilation, rows.reshape(a.weight.shape)
+    filters[:, :, : (R - 1) * d_h + 1 : d_h, : (S - 1) * d_w + 1 : d_w] = weight.conj()
     spectra = forward(padded).reshape(N, G, C // G, frequencies).transpose(3, 1, 2, 0)  # (F, G, C/G, N)
-    rows = forward(filters).conj().reshape(G, K // G, C // G, frequencies).transpose(3, 0, 1, 2)  # (F, G, K/G, C/G)
-    product: Any = np.matmul(rows, spectra).transpose(3, 1, 2, 0).reshape(N, K, size[0], -1)  # (N, K, ...)
+    spectra_of_filters = (
+        forward(filters).conj().reshape(G, K // G, C // G, frequencies).transpose(3, 0, 1, 2)
+    )  # (F, G, K/G, C/G)
+    product: Any = np.matmul(spectra_of_filters, spectra).transpose(3, 1, 2, 0).reshape(N, K, size[0], -1)  # (N, K, ...)
     full = backward(product, s=size)
     y[...] = full[:, :, : (P - 1) * a.stride[0] + 1 : a.stride[0], : (Q - 1) * a.stride[1] + 1 : a.stride[1]]
     if a.bias is not None:

@@ -13,17 +13,18 @@ from itertools import product
 import numpy as np
 
 from contract import Array, Conv
+from vectorized.filters import Take
 
 STRIP_BYTES = 4 * 2**20  # of the two buffers that products and their sums are written to
 
 
 def refusal(a: Conv) -> str | None:
     """Return why this algorithm cannot do the case, or ``None`` if it can."""
-    return None if a.stride == (1, 1) else f"algorithm 'shifted' takes stride 1 alone, got {a.stride}"
+    return None if a.stride == (1, 1) else f"takes stride 1 alone, got {a.stride}"
 
 
-def shifted(a: Conv, y: Array) -> None:
-    """Fill y (N, K, P, Q) tap by tap.
+def shifted(a: Conv, y: Array, taps: Array, take: Take) -> None:
+    """Fill y (N, K, P, Q) tap by tap, with the filters as taps (R, S, G, K/G, C/G).
 
     Memory: one padded image, and two strips of products (STRIP_BYTES, or one row if that is more). Arithmetic:
     N*K*(C/groups)*R*S*P*W' multiplications. Error class: gamma. Source: Vasudevan, Anderson, Gregg, "Parallel Multi Channel
@@ -32,11 +33,11 @@ def shifted(a: Conv, y: Array) -> None:
     (N, K, P, Q), (C, H, W), (R, S), G = y.shape, a.x.shape[1:], a.weight.shape[2:], a.groups
     ((top, bottom), (left, right)), (d_h, d_w) = a.padding, a.dilation
     height, width = top + H + bottom, left + W + right
-    taps = np.ascontiguousarray(a.weight.transpose(2, 3, 0, 1), y.dtype).reshape(R, S, G, K // G, C // G)
-    flat = np.zeros((G, C // G, height * width + (S - 1) * d_w), y.dtype)  # the last tap reads past the last row's end
+    flat = take("image", (G, C // G, height * width + (S - 1) * d_w), y.dtype)  # the last tap reads past the last row's end
+    flat.fill(0)
     image = flat[:, :, : height * width].reshape(C, height, width)
     rows = min(P, max(1, STRIP_BYTES // (2 * K * width * y.itemsize)))
-    sums, term = (np.empty(K * rows * width, y.dtype) for _ in range(2))
+    sums, term = (take(name, (K * rows * width,), y.dtype) for name in ("sums", "term"))
     for n, first in product(range(N), range(0, P, rows)):
         if first == 0:
             image[:, top : top + H, left : left + W] = a.x[n]

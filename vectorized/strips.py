@@ -9,51 +9,60 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from contract import Array, Conv
 from vectorized.columns import add_back, stretch, zero_padded
+from vectorized.filters import Take, fresh
 
 STRIP_BYTES = 4 * 2**20  # measured: below 1 MiB the products are too small, above 8 MiB the columns leave the cache
 
 
-def strips(a: Conv, y: Array) -> None:
-    """Fill y (N, K, P, Q) block by block.
+def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
+    """Fill y (N, K, P, Q) block by block, with the filters as rows (G, K/G, C/G*R*S).
 
     Memory: one block of columns (STRIP_BYTES, or one row of windows if that is more) and one padded image. Arithmetic:
     N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma. Source: Chellapilla, Puri, Simard, 2006; cuDNN's tiling of it.
     """
     (N, K, P, Q), G = y.shape, a.groups
-    filters = a.weight.astype(y.dtype, copy=False).reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
     out = y.reshape(N, G, K // G, P * Q)
-    for images, rows, columns in column_blocks(a, y):
+    for images, rows, columns in column_blocks(a, y, take):
         block = out[images, :, :, rows.start * Q : rows.stop * Q]
         np.matmul(filters, columns.reshape(len(block), G, filters.shape[2], -1), out=block)
         if bias is not None:
             block += bias
 
 
-def column_blocks(a: Conv, y: Array) -> Iterator[tuple[slice, slice, Array]]:
+def column_blocks(a: Conv, y: Array, take: Take = fresh) -> Iterator[tuple[slice, slice, Array]]:
     """Yield (images, rows of windows, their columns (n, C, R, S, p, Q)) for block after block, all in one buffer.
 
     ``y`` (N, K, P, Q) tells how many windows there are and the dtype to stretch in.
     """
     (N, _, P, Q), (C, (R, S)) = y.shape, (a.x.shape[1], a.weight.shape[2:])
     deep, high = block_size(C * R * S * Q * y.itemsize, N, P)
-    buffer = np.empty(min(deep, N) * C * R * S * high * Q, y.dtype)
-    padded = None
+    buffer = take("columns", (min(deep, N) * C * R * S * high * Q,), y.dtype)
+    padded = None if a.padding == ((0, 0), (0, 0)) and a.x.dtype == y.dtype else empty_image(a, min(deep, N), y.dtype, take)
     for first in range(0, N, deep):
         images = slice(first, min(first + deep, N))
         count = images.stop - images.start
-        X = padded = zero_padded(a.x[images], a.padding, y.dtype, padded)
+        X = zero_padded(a.x[images], a.padding, y.dtype, padded)
         for top in range(0, P, high):
             rows = slice(top, min(top + high, P))
             shape = (count, C, R, S, rows.stop - top, Q)
             columns = buffer[: count * C * R * S * shape[4] * Q].reshape(shape)
             strip = X[:count, :, top * a.stride[0] :]  # from the first row that the block reads
             yield images, rows, stretch(strip, (R, S), a.stride, a.dilation, shape[4:], columns)
+
+
+def empty_image(a: Conv, images: int, dtype: np.dtype[Any], take: Take) -> Array:
+    """Return zeros of the shape of some padded images."""
+    (_, C, H, W), ((top, bottom), (left, right)) = a.x.shape, a.padding
+    image = take("image", (images, C, top + H + bottom, left + W + right), dtype)
+    image.fill(0)
+    return image
 
 
 def block_size(row_bytes: int, images: int, rows: int) -> tuple[int, int]:

@@ -9,12 +9,12 @@ matrix products too: a tile as a column of (m+2)² values, times ``kron(B.T, B.T
 Letters: N images, C channels, K filters, P×Q output cells; G groups; T tiles; n = m + 2, the side of a tile.
 """
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from contract import Array, Conv
+from vectorized.filters import Take
 from vectorized.windows import windows
 
 BLOCK_BYTES = 8 * 2**20  # of all buffers together
@@ -54,21 +54,27 @@ def refusal(a: Conv) -> str | None:
     """Return why this algorithm cannot do the case, or ``None`` if it can."""
     if a.weight.shape[2:] != (3, 3) or a.stride != (1, 1) or a.dilation != (1, 1):
         return (
-            f"algorithm 'winograd' takes 3x3 filters with stride 1 and dilation 1 alone, got "
+            f"takes 3x3 filters with stride 1 and dilation 1 alone, got "
             f"{a.weight.shape[2]}x{a.weight.shape[3]}, stride {a.stride}, dilation {a.dilation}"
         )
-    return None if a.x.dtype.kind in "fc" else f"algorithm 'winograd' takes float and complex alone, got {a.x.dtype}"
+    return None if a.x.dtype.kind in "fc" else f"takes float and complex alone, got {a.x.dtype}"
 
 
-def transformed(weight: Array, groups: int, t: Transforms, dtype: np.dtype[np.generic]) -> Array:
+def pays(a: Conv) -> bool:
+    """Return whether F(4×4, 3×3) is worth its transforms: enough channels and filters to share them, and enough tiles."""
+    K, depth = a.weight.shape[:2]
+    return refusal(a) is None and min(K // a.groups, depth) >= 64 and a.x.shape[0] * a.x.shape[2] * a.x.shape[3] >= 28 * 28
+
+
+def transformed(t: Transforms, weight: Array, groups: int, dtype: np.dtype[Any]) -> Array:
     """Return the filters (K, C/G, 3, 3) as winograd multiplies them: (n*n, G, K/G, C/G)."""
     taps = weight.astype(dtype, copy=False).reshape(-1, 9).T  # (9, K*C/G)
-    places = np.kron(t.G, t.G).astype(dtype) @ taps
+    places: Array = np.kron(t.G, t.G).astype(dtype) @ taps
     return places.reshape(len(places), groups, weight.shape[0] // groups, weight.shape[1])
 
 
-def winograd(t: Transforms, a: Conv, y: Array, filters: Array | None = None) -> None:
-    """Fill y (N, K, P, Q) tile by tile, some rows of tiles at a time.
+def winograd(t: Transforms, a: Conv, y: Array, filters: Array, take: Take) -> None:
+    """Fill y (N, K, P, Q) some rows of tiles at a time, with the filters transformed to (n*n, G, K/G, C/G).
 
     Memory: the transformed filters, K*(C/groups)*n*n values, one padded image, and BLOCK_BYTES of tiles. Arithmetic:
     N*K*(C/groups)*P*Q*(n/m)² multiplications, where a direct product has 9, and those of the transforms. Error class: winograd.
@@ -76,11 +82,10 @@ def winograd(t: Transforms, a: Conv, y: Array, filters: Array | None = None) -> 
     """
     (N, K, P, Q), (C, H, W), G, (m, n) = y.shape, a.x.shape[1:], a.groups, t.A_T.shape
     (top, _), (left, _) = a.padding
-    if filters is None:
-        filters = transformed(a.weight, G, t, y.dtype)
     into, out_of = (np.kron(matrix, matrix).astype(y.dtype) for matrix in (t.B_T, t.A_T))
     down, across = -(-P // m), -(-Q // m)  # tiles; the last ones may reach past the result, into zeros
-    image = np.zeros((1, C, down * m + 2, across * m + 2), y.dtype)
+    image = take("image", (1, C, down * m + 2, across * m + 2), y.dtype)
+    image.fill(0)
     rows = min(down, max(1, BLOCK_BYTES // (across * (2 * n * n * C + (n * n + m * m) * K) * y.itemsize)))
     for i in range(N):
         visible = image[0, :, top : top + H, left : left + W]
@@ -88,15 +93,17 @@ def winograd(t: Transforms, a: Conv, y: Array, filters: Array | None = None) -> 
         for first in range(0, down, rows):
             high = min(rows, down - first)
             tiles = windows(image[:, :, first * m :], (n, n), (m, m), (1, 1), (high, across))[0]  # (C, n, n, high, across)
-            stretched = tiles.transpose(1, 2, 0, 3, 4).reshape(n * n, -1)  # (n*n, C*T)
-            places = (into @ stretched).reshape(n * n, G, C // G, high * across)
-            sums = np.matmul(filters, places).reshape(n * n, -1)  # (n*n, K*T)
-            outputs = (out_of @ sums).reshape(m, m, K, high, across).transpose(2, 3, 0, 4, 1)  # (K, high, m, across, m)
+            stretched = take("tiles", (n, n, C, high, across), y.dtype)
+            np.copyto(stretched, tiles.transpose(1, 2, 0, 3, 4))
+            places = take("places", (n * n, C * high * across), y.dtype)
+            np.matmul(into, stretched.reshape(places.shape), out=places)
+            sums = take("sums", (n * n, K * high * across), y.dtype)
+            shape = (n * n, G, -1, high * across)
+            np.matmul(filters, places.reshape(shape), out=sums.reshape(shape))
+            outputs = take("outputs", (m * m, K * high * across), y.dtype)
+            np.matmul(out_of, sums, out=outputs)
+            outputs = outputs.reshape(m, m, K, high, across).transpose(2, 3, 0, 4, 1)  # (K, high, m, across, m)
             block = y[i, :, first * m : (first + high) * m]  # (K, up to high*m, Q)
             block[...] = outputs.reshape(K, high * m, across * m)[:, : block.shape[1], :Q]
             if a.bias is not None:
                 block += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
-
-
-winograd2 = partial(winograd, F2)  # F(2×2, 3×3): 2.25 times fewer multiplications
-winograd4 = partial(winograd, F4)  # F(4×4, 3×3): 4 times fewer, and larger rounding errors
