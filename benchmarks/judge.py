@@ -1,0 +1,93 @@
+"""What is right: torch's result in float64, and how far from it a correct result in a working precision may lie.
+
+    |y' - y| <= (gamma_u(n) + gamma_64(n)) * sum(|x| |w|, |b|)      gamma_u(n) = n*u / (1 - n*u)
+
+y' is the contestant's result with unit roundoff u, y the judge's in float64, n the terms of one sum. The sum of magnitudes is
+the same convolution on absolute values. A maximum is no sum: there the two must be equal. (In float64 torch is judged by
+itself, and the others by a bound for both.)
+
+Source: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 3.
+"""
+
+# ruff: noqa: PLC0415 - torch is imported in its own processes only
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.contestants import as_arrays, inputs, torch_call
+from benchmarks.layers import Layer
+from contract import Array
+
+
+def gamma(terms: int, dtype: str) -> float:
+    """Return n*u/(1 - n*u), u being half the distance from 1 to the next number.
+
+    >>> gamma(1, "float64") == 2**-53 / (1 - 2**-53)
+    True
+    """
+    nu = terms * float(np.finfo(dtype).eps) / 2
+    return nu / (1 - nu)
+
+
+def terms(layer: Layer) -> tuple[int, ...]:
+    """Return how many roundings one cell of each result can have: those of n products and their sum, bias or divisor included.
+
+    grad_x sums over the filters of a group and the taps; grad_weight and grad_bias over all images and output cells.
+    """
+    if layer.operation == "conv2d_backward":
+        cells = layer.N * layer.output[2] * layer.output[3]
+        return layer.K // layer.groups * layer.R * layer.S + 1, cells + 1, cells + 1
+    return (layer.taps + 1,)
+
+
+def judge(layer: Layer, dtype: str, seed: int, file: str) -> None:
+    """Save what is right, one array or the three gradients, and after that as many bounds (in the judge's process)."""
+    import torch
+
+    torch.set_grad_enabled(False)
+    tensors = {name: torch.from_numpy(a).double() for name, a in inputs(layer, dtype, seed).items()}
+    expected = as_arrays(torch_call(layer, tensors)())
+    if layer.operation == "max_pool2d":
+        bounds = [np.zeros(1)]
+    else:
+        magnitudes = as_arrays(torch_call(layer, {name: t.abs() for name, t in tensors.items()})())
+        bounds = [_factor(n, dtype) * m for n, m in zip(terms(layer), magnitudes, strict=True)]
+    np.savez(file, *expected, *bounds)
+
+
+def _factor(n: int, dtype: str) -> float:
+    """Return gamma_u + gamma_64, over the 1 - gamma_64 by which the sum of magnitudes may itself have been rounded down."""
+    own = gamma(n, "float64")
+    return (gamma(n, dtype) + own) / (1 - own)
+
+
+def error_over_bound(results: Sequence[Array], verdict: Sequence[Array], dtype: str) -> tuple[float, str]:
+    """Return the largest error over its bound, and what is wrong in words, if anything.
+
+    ``verdict`` is what ``judge`` saved: the right results, and then the bound of each.
+    """
+    count = len(verdict) // 2
+    if len(results) != count:
+        return float("inf"), f"{len(results)} results instead of {count}"
+    worst, wrong = 0.0, []
+    names = ("y",) if count == 1 else ("grad_x", "grad_weight", "grad_bias")
+    for name, got, expected, bound in zip(names, results, verdict[:count], verdict[count:], strict=True):
+        if got.shape != expected.shape or got.dtype != dtype:
+            return float("inf"), f"{name} has shape {got.shape} and dtype {got.dtype} instead of {expected.shape} and {dtype}"
+        ratio, where = _worst(got, expected, bound)
+        if not ratio <= 1:
+            values = f"{got[where]:.9g} instead of {expected[where]:.9g}"
+            wrong.append(f"{name}{list(where)} is {values}: the error is {ratio:.3g} times its bound")
+        worst = max(worst, ratio)
+    return worst, "; ".join(wrong)
+
+
+def _worst(got: Array, expected: Array, bound: Array) -> tuple[float, tuple[int, ...]]:
+    """Return the largest error over its bound, infinite for NaN and for any error where none is allowed, and its place."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.abs(got.astype(np.float64) - expected)
+        ratio = np.where(error == 0, 0.0, error / bound)
+    ratio[np.isnan(ratio)] = np.inf
+    where = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    return float(ratio[where]), tuple(int(i) for i in where)

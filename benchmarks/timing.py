@@ -1,0 +1,187 @@
+"""The measurement: one contestant a process, checked, then timed in turn (A B C A B C ...). It measures and never prints.
+
+A turn is some calls in a row; its sample is the median call. Between turns the worker waits until its threads sleep. The
+rounds end when every median has settled. ``naive`` has a budget for each layer: it is not started where it would not fit.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.budget import Cost, calibrate
+from benchmarks.judge import error_over_bound
+from benchmarks.layers import Layer
+from benchmarks.process import PATIENCE, OverdueError, Process, WorkerError
+from benchmarks.results import Entry, LayerResult
+from benchmarks.stats import settled
+
+SLOW = "naive"  # the contestant with a budget
+KEPT = "torch"  # has one process for all layers, for its import takes seconds; the others have one for each layer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run measures; times in seconds."""
+
+    dtype: str = "float32"
+    seed: int = 0
+    budget: float = 4.0  # for naive on one layer: the check and at least one timed call
+    turn: float = 0.04  # the least that a contestant is timed in one turn
+    least: int = 5  # rounds
+    most: int = 25
+    layer: float = 2.0  # no new round begins after this
+    standard_error: float = 0.02  # of the median, at which it has settled
+    product: int = 2048  # size of the matrix product that measures the peak
+
+
+QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "product": 1024}
+
+
+class Race:
+    """The processes of a run. A context manager: they end with it."""
+
+    def __init__(self, contestants: Iterable[str], settings: Settings, start: Callable[[], Process] = Process) -> None:
+        self.contestants, self.settings, self.start = list(contestants), settings, start
+        self.folder = tempfile.TemporaryDirectory(prefix="benchmarks-")
+        self.running: list[Process] = []
+        self.costs: dict[str, Cost] = {}
+        self.judge = self._new()
+        self.kept: Process | None = None
+
+    def __enter__(self) -> "Race":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running:
+            process.close()
+        self.folder.cleanup()
+
+    def machine(self) -> tuple[dict[str, float], dict[str, Any]]:
+        """Return the peak of each library's matrix product, each alone in its process, and the libraries' descriptions."""
+        peaks, libraries, size, dtype = {}, {}, self.settings.product, self.settings.dtype
+        numpy = self._new()
+        for library, process in (("numpy", numpy), ("torch", self.judge)):
+            answer = process.ask(do="peak", library=library, size=size, dtype=dtype, seconds=25 * self.settings.turn)
+            peaks[library] = answer["flops"]
+            libraries[library] = process.ask(do="describe", library=library)
+        self._end(numpy)
+        return peaks, libraries
+
+    def calibrate(self, operations: Iterable[str]) -> None:
+        """Work out what naive takes, if it is in the race."""
+        if SLOW in self.contestants:
+            process = self._new()
+            self.costs = calibrate(process, SLOW, operations, self.settings.dtype)
+            self._end(process)
+
+    def run(self, layer: Layer, tell: Callable[[str], None] = lambda _: None) -> LayerResult:
+        """Check every contestant on the layer, then time those that are right."""
+        entries = {SLOW: Entry("not run", self._over())} if self._too_slow(layer) else {}
+        workers = self._start(layer, [name for name in self.contestants if name not in entries])
+        try:
+            tell(f"{layer.title}: the judge")
+            verdict = Path(self.folder.name, "verdict.npz")
+            self.judge.ask(do="judge", file=str(verdict), **self._asked(layer))
+            left = {}
+            for name, worker in workers.items():
+                tell(f"{layer.title}: checks {name}")
+                entries[name], left[name] = self._check(name, worker, verdict)
+            tell(f"{layer.title}: times")
+            self._time(workers, entries, left)
+        finally:
+            for name, worker in workers.items():
+                if name != KEPT or not worker.alive:
+                    self._end(worker)
+        return LayerResult(layer, {name: entries[name] for name in self.contestants})
+
+    def _new(self) -> Process:
+        """Start a process, to be ended with the race at the latest."""
+        process = self.start()
+        self.running.append(process)
+        return process
+
+    def _end(self, process: Process) -> None:
+        """End a process before the race does."""
+        process.close()
+        self.running.remove(process)
+        self.kept = None if process is self.kept else self.kept
+
+    def _too_slow(self, layer: Layer) -> bool:
+        """Return whether naive's check and one timed call would not fit in its budget."""
+        cost = self.costs.get(layer.operation)
+        return cost is not None and 2 * cost.of(layer) > self.settings.budget
+
+    def _asked(self, layer: Layer) -> dict[str, Any]:
+        """Return what a worker has to know of a layer to make the same inputs as all others."""
+        return {"layer": asdict(layer), "dtype": self.settings.dtype, "seed": self.settings.seed}
+
+    def _start(self, layer: Layer, names: list[str]) -> dict[str, Process]:
+        """Have the contestants prepare themselves, all at once, each in its process."""
+        workers = {}
+        for name in names:
+            worker = workers[name] = self.kept if name == KEPT and self.kept else self._new()
+            self.kept = worker if name == KEPT else self.kept
+            worker.send(do="start", contestant=name, **self._asked(layer))
+        return workers
+
+    def _check(self, name: str, worker: Process, verdict: Path) -> tuple[Entry, float]:
+        """Return what the judge says of the contestant's result ("timed" if it is right), and the seconds that it has left."""
+        file, library = Path(self.folder.name, "result.npz"), "torch" if name == "torch" else "numpy"
+        budget = self.settings.budget if name == SLOW else PATIENCE
+        begun = time.monotonic()
+        try:
+            answer = worker.receive()
+            if answer["provided"]:
+                begun = time.monotonic()
+                answer = worker.ask(budget, do="check", file=str(file), dtype=self.settings.dtype, library=library)
+        except (OverdueError, WorkerError) as error:
+            return self._without_time(name, error), 0.0
+        if not answer["provided"]:
+            return Entry("not provided", answer.get("reason", "")), 0.0
+        left = budget - (time.monotonic() - begun)
+        with np.load(file) as results, np.load(verdict) as right:
+            ratio, wrong = error_over_bound(list(results.values()), list(right.values()), self.settings.dtype)
+        return Entry("wrong" if wrong else "timed", wrong, ratio, answer["scratch"]), left
+
+    def _time(self, workers: dict[str, Process], entries: dict[str, Entry], left: dict[str, float]) -> None:
+        """Time in turn until every median has settled, the rounds are up or the layer's time is."""
+        end, s = time.monotonic() + self.settings.layer, self.settings
+        for done in range(s.most):
+            racing = [name for name in workers if entries[name].status == "timed"]
+            fast = [entries[name].samples for name in racing if name != SLOW]
+            if done >= s.least and (time.monotonic() > end or all(settled(samples, s.standard_error) for samples in fast)):
+                return
+            for name in racing:
+                samples = entries[name].samples
+                if name != SLOW:
+                    entries[name] = self._turn(name, workers[name], entries[name], PATIENCE)
+                elif not samples or (done < s.least and max(samples) < left[name]):
+                    begun = time.monotonic()
+                    entries[name] = self._turn(name, workers[name], entries[name], left[name])
+                    left[name] -= time.monotonic() - begun
+
+    def _turn(self, name: str, worker: Process, entry: Entry, deadline: float) -> Entry:
+        """Time one turn and return the entry with its median added to the samples."""
+        warm = entry.samples[-1] < self.settings.turn if entry.samples else name != SLOW  # a long call warms itself
+        try:
+            times = worker.ask(max(deadline, 0.0), do="time", seconds=self.settings.turn, warm=warm)["times"]
+        except (OverdueError, WorkerError) as error:
+            return self._without_time(name, error)
+        entry.samples.append(median(times))
+        return entry
+
+    def _without_time(self, name: str, error: Exception) -> Entry:
+        """Return the entry of a contestant that did not answer in time, or answered with an error."""
+        if isinstance(error, OverdueError):
+            return Entry("not run", self._over() if name == SLOW else str(error))
+        return Entry("failed", str(error))
+
+    def _over(self) -> str:
+        """Return why naive did not run."""
+        return f"over the budget of {self.settings.budget:g} s"

@@ -1,0 +1,86 @@
+"""The benchmark's judge: who is right passes, and whoever is a little more than the bound away does not."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.contestants import as_arrays, inputs, prepare
+from benchmarks.judge import error_over_bound, gamma, judge, terms
+from benchmarks.layers import Layer, conv, pool
+
+JUDGED = [
+    conv("Test: plain", 3, 7, 4, 3, 2, 1, N=2),
+    conv("Test: grouped", 4, 6, 6, 3, 1, 2, dilation=2, groups=2),
+    replace(conv("Test: plain", 3, 7, 4, 3, 2, 1, N=2), operation="conv2d_backward"),
+    replace(conv("Test: grouped", 4, 6, 6, 2, 1, 1, groups=2, W=5), operation="conv2d_backward"),
+    pool("Test: max", 3, 7, 3, 2, 1),
+    pool("Test: floor", 3, 8, 3, 2),
+    pool("Test: mean", 3, 7, 3, 2, 1, average=True),
+]
+
+
+def verdict(layer: Layer, dtype: str, folder: Path) -> list[Any]:
+    """Return what the judge saves."""
+    judge(layer, dtype, 1, str(folder / "verdict.npz"))
+    with np.load(folder / "verdict.npz") as saved:
+        return list(saved.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", JUDGED, ids=lambda layer: f"{layer.operation}-{layer.name}")
+def test_the_judge_passes_who_is_right_and_no_other(layer: Layer, dtype: str, tmp_path: Path) -> None:
+    right = verdict(layer, dtype, tmp_path)
+    assert len(right) == 2 * len(terms(layer))
+    results = {}
+    for name in ("naive", "vectorized", "tensordot", "torch"):
+        call = prepare(name, layer, inputs(layer, dtype, 1))
+        if call is None:
+            assert (name, layer.operation) == ("tensordot", "conv2d_backward")
+            continue
+        results[name] = as_arrays(call())
+        ratio, wrong = error_over_bound(results[name], right, dtype)
+        assert wrong == ""
+        assert ratio < 1
+        assert (ratio == 0) == (layer.operation == "max_pool2d") or (name, dtype) == ("torch", "float64")  # judged by itself
+    for i, place in enumerate(right[: len(right) // 2]):
+        bound = np.broadcast_to(right[len(right) // 2 + i], place.shape)
+        bad = [array.copy() for array in results["naive"]]
+        bad[i].flat[-1] = place.flat[-1] + 1.5 * bound.flat[-1] + abs(place.flat[-1]) * np.finfo(dtype).eps * 2
+        ratio, wrong = error_over_bound(bad, right, dtype)
+        assert ratio > 1
+        assert f"{[size - 1 for size in place.shape]} is" in wrong
+
+
+def test_the_judge_refuses_other_shapes_dtypes_counts_and_nan(tmp_path: Path) -> None:
+    right = verdict(JUDGED[0], "float32", tmp_path)
+    (y,) = as_arrays(prepare("naive", JUDGED[0], inputs(JUDGED[0], "float32", 1))())
+    nan = y.copy()
+    nan[0, 0, 0, 0] = np.nan
+    for bad, words in [
+        ([y[:1]], "y has shape (1, 4, 4, 4) and dtype float32 instead of (2, 4, 4, 4) and float32"),
+        ([y.astype(np.float64)], "dtype float64 instead of"),
+        ([y, y], "2 results instead of 1"),
+        ([nan], "y[0, 0, 0, 0] is nan instead of"),
+    ]:
+        ratio, wrong = error_over_bound(bad, right, "float32")
+        assert ratio == np.inf
+        assert words in wrong
+
+
+def test_the_bound_is_gamma_of_the_terms() -> None:
+    assert terms(JUDGED[0]) == (3 * 3 * 3 + 1,)  # the products and the bias
+    assert terms(JUDGED[3]) == (3 * 2 * 2 + 1, 7 * 6 + 1, 7 * 6 + 1)  # filters of a group × taps; output cells
+    assert terms(JUDGED[6]) == (3 * 3 + 1,)
+    assert gamma(28, "float32") == 28 * 2**-24 / (1 - 28 * 2**-24)
+
+
+@pytest.mark.parametrize("layer", [JUDGED[0], JUDGED[6]], ids=lambda layer: layer.name)
+def test_the_bound_is_of_the_magnitudes(layer: Layer, tmp_path: Path) -> None:
+    _, bound = verdict(layer, "float32", tmp_path)
+    arrays = {name: np.abs(array.astype(np.float64)) for name, array in inputs(layer, "float32", 1).items()}
+    (magnitudes,) = as_arrays(prepare("naive", layer, arrays)())
+    assert (gamma(terms(layer)[0], "float32") * magnitudes < bound).all()  # the judge's own error comes on top: little
+    assert (bound < 1.000001 * gamma(terms(layer)[0], "float32") * magnitudes).all()
