@@ -87,10 +87,11 @@ def _forward(torch: Any, case: Case, t: dict[str, Any]) -> tuple[Any, ...]:
     kernel, ceil = case.arguments["kernel_size"], case.option("rounding") == "ceil"
     stride, padding = case.option("stride"), case.option("padding")
     if kind == "max_pool2d":
-        result = f.max_pool2d(
-            t["x"], kernel, stride, padding, case.option("dilation"), ceil, return_indices="indices" in case.outputs
-        )
-        return result if isinstance(result, tuple) else (result,)
+        y, indices = f.max_pool2d(t["x"], kernel, stride, padding, case.option("dilation"), ceil, return_indices=True)
+        cells = t["x"].shape[-2] * t["x"].shape[-1]
+        if case.operation != kind and ((indices < 0) | (indices >= cells)).any():
+            raise Abstains("its gradient of a window that sees only padding is written outside the array")
+        return (y, indices) if "indices" in case.outputs else (y,)
     count, divisor = case.option("count_include_pad"), case.option("divisor_override")
     return (f.avg_pool2d(t["x"], kernel, stride, padding, ceil, count, divisor),)
 
