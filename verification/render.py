@@ -1,6 +1,6 @@
 """A scorecard as text for a terminal and as HTML for a notebook: a table, the policies, and every failure in full."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -58,9 +58,7 @@ def notes(scorecard: "Scorecard") -> list[str]:
     lines = []
     for name in scorecard.about.functions:
         lines += [f"{name}: {question}: {answer}" for question, answer in scorecard.policies(name).items()]
-        lines += [f"{name}: unsupported: {', '.join(_unsupported(scorecard.of(name)))}"] * bool(
-            _unsupported(scorecard.of(name))
-        )
+        lines += [f"{name}: unsupported: {what}" for what in _unsupported(scorecard.of(name))]
     missing = [name for name in dict.fromkeys(row.function for row in scorecard.rows) if name not in scorecard.about.functions]
     lines += [f"not provided: {', '.join(missing)}"] * bool(missing)
     return lines + scorecard.about.hints
@@ -124,8 +122,11 @@ def _td(cell: str) -> str:
     return f'<td style="color: {colour}">{escape(cell)}</td>' if colour else f"<td>{escape(cell)}</td>"
 
 
-def _unsupported(rows: Iterable["Row"]) -> Sequence[str]:
-    return list(dict.fromkeys(reason for row in rows for reason in row.unsupported))
+def _unsupported(rows: Iterable["Row"]) -> list[str]:
+    """Return the options that a signature lacks, all on one line, and every other reason on a line of its own."""
+    reasons = list(dict.fromkeys(reason for row in rows for reason in row.unsupported))
+    options = ", ".join(reason for reason in reasons if ":" not in reason)
+    return [options] * bool(options) + [reason for reason in reasons if ":" in reason]
 
 
 def _indented(block: str) -> str:
