@@ -88,17 +88,17 @@ def conv_transpose2d_backward(
     a = contract.conv_transpose2d(x, weight, None, stride, padding, output_padding, dilation, groups)
     g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
     dtype = contract.carrier(a.x.dtype)
-    g, x, w = g.astype(dtype), a.x.astype(dtype), a.weight.astype(dtype)
-    conj_x, grad_x, grad_w, grad_bias = x.conj(), np.zeros_like(x), np.zeros_like(w), np.zeros(g.shape[1], dtype)
-    for n, c, i, j in product(*map(range, x.shape)):
-        for r, s in product(*map(range, w.shape[2:])):
+    G, (top, _), (left, _) = _padded(a, g.astype(dtype)), *a.padding
+    conj_x, conj_w = a.x.astype(dtype).conj(), a.weight.astype(dtype).conj()
+    grad_x, grad_w, grad_bias = np.zeros_like(conj_x), np.zeros_like(conj_w), np.zeros(g.shape[1], dtype)
+    for n, c, i, j in product(*map(range, grad_x.shape)):
+        for r, s in product(*map(range, grad_w.shape[2:])):
             row, column = _landing(a, i, j, r, s)
-            if 0 <= row < g.shape[2] and 0 <= column < g.shape[3]:
-                landed = g[n, _filters(a, c), row, column]  # (K/groups,)
-                grad_x[n, c, i, j] += np.sum(landed * w[c, :, r, s].conj(), dtype=dtype)
-                grad_w[c, :, r, s] += landed * conj_x[n, c, i, j]
+            landed = G[n, _filters(a, c), top + row, left + column]  # (K/groups,)
+            grad_x[n, c, i, j] += np.sum(landed * conj_w[c, :, r, s], dtype=dtype)
+            grad_w[c, :, r, s] += landed * conj_x[n, c, i, j]
     for n, k, i, j in product(*map(range, g.shape)):
-        grad_bias[k] += g[n, k, i, j]
+        grad_bias[k] += G[n, k, top + i, left + j]
     return _result(a, grad_x), grad_w.astype(a.x.dtype), grad_bias.astype(a.x.dtype)
 
 
@@ -113,6 +113,16 @@ def _output_shape(a: Conv) -> tuple[int, int, int, int]:
     shape = (N, depth * a.groups, P, Q)
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
+
+
+def _padded(a: Conv, g: Array) -> Array:
+    """Return g (N, K, P, Q) zero-padded: what padding took away from the result sends no gradient back."""
+    (N, K, P, Q), ((top, bottom), (left, right)) = g.shape, a.padding
+    shape = (N, K, top + P + bottom, left + Q + right)
+    contract.memory_fits("the padded gradient", shape, g.itemsize)
+    G = np.zeros(shape, g.dtype)
+    G[:, :, top : top + P, left : left + Q] = g
+    return G
 
 
 def _landing(a: Conv, i: int, j: int, r: int, s: int) -> tuple[int, int]:

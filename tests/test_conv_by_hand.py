@@ -214,6 +214,11 @@ def test_nan_and_infinity_go_where_their_windows_are(implementation: Any) -> Non
     assert y[0, 0, 1] == -INF
     y = implementation.conv2d([[[1.0]]], [[[[INF, 1.0, 1.0]]]], padding=(0, 1))  # infinity times a padded zero
     assert np.isnan(y.item())
+    grad_x, grad_weight, _ = implementation.conv2d_backward([[[INF]]], [[[1.0]]], [[[[1.0, 1.0, 1.0]]]], padding=(0, 1))
+    assert grad_x.item() == INF
+    assert np.isnan(grad_weight).tolist() == [[[[True, False, True]]]]
+    given = [[[1.0]]], [[[1.0]]], [[[[INF, 1.0, 1.0]]]]  # what padding took away sends a zero back
+    assert np.isnan(implementation.conv_transpose2d_backward(*given, padding=(0, 1))[0].item())
     y = implementation.conv_transpose2d([[[1.0, NAN]]], [[[[1.0, 2.0]]]])
     assert np.isnan(y).tolist() == [[[False, True, True]]]
 
