@@ -41,8 +41,11 @@ def called(implementation: Any, name: str, change: Callable[[np.ndarray], Any] =
 @pytest.mark.parametrize("name", CALLS)
 def test_the_signature_is_the_contracts(implementation: Any, name: str) -> None:
     parameters = inspect.signature(getattr(implementation, name)).parameters.values()
-    shared = [p.replace(annotation=p.empty) for p in parameters if p.name != "algorithm"]
+    shared = [p.replace(annotation=p.empty) for p in parameters if p.name in SIGNATURES[name]]
     assert str(inspect.Signature(shared)) == SIGNATURES[name]
+    own = [p for p in parameters if p.name not in SIGNATURES[name]]  # vectorized chooses among algorithms
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in own)
+    assert not own or implementation.__name__ == "vectorized"
 
 
 # ---------------------------------------------------------------------------------------------------------------- dtypes
