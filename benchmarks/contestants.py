@@ -37,21 +37,23 @@ def inputs(layer: Layer, dtype: str, seed: int) -> dict[str, Array]:
     return {name: rng.standard_normal(shape, np.dtype(dtype).type) for name, shape in shapes.items()}
 
 
-def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> Call | None:
-    """Return the contestant's call on these arrays, or ``None`` if it does not provide the operation."""
+def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> tuple[Call, str] | None:
+    """Return the contestant's call on these arrays and its declared error class; ``None`` if it lacks the operation."""
     if contestant == "torch":
-        return _torch(layer, arrays)
+        return _torch(layer, arrays), "gamma"
     name, _, algorithm = contestant.partition(":")
-    function = getattr(import_module(MODULES.get(name, name)), layer.operation, None)
+    module = import_module(MODULES.get(name, name))
+    function = getattr(module, layer.operation, None)
     if function is None or (algorithm and layer.operation != "conv2d"):
         return None
+    declared = getattr(module, "ALGORITHMS", {}).get(algorithm, function)
     options = _options(layer) | ({"algorithm": algorithm} if algorithm else {})
     arguments = {
         "conv2d": ("x", "weight", "bias"),
         "conv2d_backward": ("grad_output", "x", "weight"),
     }.get(layer.operation)
     positional = [arrays[a] for a in arguments] if arguments else [arrays["x"], _int_or_pair((layer.R, layer.S))]
-    return lambda: function(*positional, **options)
+    return lambda: function(*positional, **options), getattr(declared, "error_class", "gamma")
 
 
 def as_arrays(result: Any) -> list[Array]:

@@ -145,11 +145,12 @@ def _measures(run: Run, result: LayerResult, name: str) -> list[str]:
     """Return a contestant's cells under MEASURES."""
     entry, faster, over = result.entries.get(name), result.ratio("naive", name), result.ratio(name, "torch")
     checked = entry is not None and entry.status in ("timed", "wrong")
+    weaker = f" ({entry.error_class})" if entry and entry.error_class != "gamma" else ""
     return [
         number(faster[1]) if faster else NOTHING,
         number(over[1]) if over else NOTHING,
         percent(run.share_of_peak(result, name)),
-        f"{entry.error_over_bound:.2g}" if entry and entry.error_over_bound is not None else NOTHING,
+        f"{entry.error_over_bound:.2g}{weaker}" if entry and entry.error_over_bound is not None else NOTHING,
         mebibytes(entry.scratch) if entry and checked else NOTHING,
     ]
 

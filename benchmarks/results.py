@@ -24,7 +24,8 @@ class Entry:
 
     status: str  # one of STATUSES
     reason: str = ""  # in words, where it was not timed
-    error_over_bound: float | None = None
+    error_over_bound: float | None = None  # the bound of a plain sum of products, whatever the class
+    error_class: str = "gamma"  # a weaker one, if it declares that, is what it was judged by
     scratch: int | None = None  # bytes beyond the result; None where the system cannot tell
     samples: list[float] = field(default_factory=list)  # seconds a call: the median of each turn
 

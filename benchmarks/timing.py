@@ -137,6 +137,7 @@ class Race:
         begun = time.monotonic()
         try:
             answer = worker.receive()
+            error_class = answer.get("error_class", "gamma")
             if answer["provided"]:
                 begun = time.monotonic()
                 answer = worker.ask(budget, do="check", file=str(file), dtype=self.settings.dtype, library=library)
@@ -146,8 +147,8 @@ class Race:
             return Entry("not provided", answer.get("reason", "")), 0.0
         left = budget - (time.monotonic() - begun)
         with np.load(file) as results, np.load(verdict) as right:
-            ratio, wrong = error_over_bound(list(results.values()), list(right.values()), self.settings.dtype)
-        return Entry("wrong" if wrong else "timed", wrong, ratio, answer["scratch"]), left
+            ratio, wrong = error_over_bound(list(results.values()), list(right.values()), self.settings.dtype, error_class)
+        return Entry("wrong" if wrong else "timed", wrong, ratio, error_class, answer["scratch"]), left
 
     def _time(self, workers: dict[str, Process], entries: dict[str, Entry], left: dict[str, float]) -> None:
         """Time in turn until every median has settled, the rounds are up or the layer's time is."""

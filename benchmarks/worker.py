@@ -35,9 +35,11 @@ class Worker:
     def start(self, contestant: str, layer: dict[str, Any], dtype: str, seed: int) -> dict[str, Any]:
         """Import the contestant, make its inputs, and say whether it provides the operation."""
         shape = Layer.of(layer)
-        call = prepare(contestant, shape, inputs(shape, dtype, seed))
-        self.call = call or _nothing
-        return {"provided": call is not None}
+        prepared = prepare(contestant, shape, inputs(shape, dtype, seed))
+        if prepared is None:
+            return {"provided": False}
+        self.call, error_class = prepared
+        return {"provided": True, "error_class": error_class}
 
     def check(self, file: str, dtype: str, library: str) -> dict[str, Any]:
         """Call once, save the results for the judge, and tell the scratch memory: the peak less what was returned."""
@@ -106,11 +108,6 @@ def _timed(call: Callable[[], Any]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def _nothing() -> None:
-    """Stand in for an operation that is not provided."""
-    raise NotImplementedError
 
 
 def _listen(requests: "queue.SimpleQueue[dict[str, Any]]") -> None:

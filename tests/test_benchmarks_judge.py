@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.contestants import as_arrays, inputs, prepare
-from benchmarks.judge import error_over_bound, gamma, judge, terms
+from benchmarks.judge import WEAKER, error_over_bound, gamma, judge, terms
 from benchmarks.layers import Layer, conv, pool
 
 JUDGED = [
@@ -22,6 +22,13 @@ JUDGED = [
 ]
 
 
+def naive(layer: Layer, arrays: dict[str, Any]) -> list[Any]:
+    """Return what the reference gives."""
+    prepared = prepare("naive", layer, arrays)
+    assert prepared is not None
+    return as_arrays(prepared[0]())
+
+
 def verdict(layer: Layer, dtype: str, folder: Path) -> list[Any]:
     """Return what the judge saves."""
     judge(layer, dtype, 1, str(folder / "verdict.npz"))
@@ -33,22 +40,23 @@ def verdict(layer: Layer, dtype: str, folder: Path) -> list[Any]:
 @pytest.mark.parametrize("layer", JUDGED, ids=lambda layer: f"{layer.operation}-{layer.name}")
 def test_the_judge_passes_who_is_right_and_no_other(layer: Layer, dtype: str, tmp_path: Path) -> None:
     right = verdict(layer, dtype, tmp_path)
-    assert len(right) == 2 * len(terms(layer))
+    assert len(right) == 2 * len(terms(layer)) + 1
     results = {}
     for name in ("naive", "vectorized", "tensordot", "torch"):
-        call = prepare(name, layer, inputs(layer, dtype, 1))
-        if call is None:
+        prepared = prepare(name, layer, inputs(layer, dtype, 1))
+        if prepared is None:
             assert (name, layer.operation) == ("tensordot", "conv2d_backward")
             continue
-        results[name] = as_arrays(call())
+        results[name] = as_arrays(prepared[0]())
         ratio, wrong = error_over_bound(results[name], right, dtype)
         assert wrong == ""
         assert ratio < 1
         assert (ratio == 0) == (layer.operation == "max_pool2d") or (name, dtype) == ("torch", "float64")  # judged by itself
-    for i, place in enumerate(right[: len(right) // 2]):
-        bound = np.broadcast_to(right[len(right) // 2 + i], place.shape)
+    for i, (place, bound) in enumerate(zip(right[: len(right) // 2], right[len(right) // 2 :], strict=False)):
         bad = [array.copy() for array in results["naive"]]
-        bad[i].flat[-1] = place.flat[-1] + 1.5 * bound.flat[-1] + abs(place.flat[-1]) * np.finfo(dtype).eps * 2
+        bad[i].flat[-1] = (
+            place.flat[-1] + 1.5 * np.broadcast_to(bound, place.shape).flat[-1] + abs(place.flat[-1]) * np.finfo(dtype).eps * 2
+        )
         ratio, wrong = error_over_bound(bad, right, dtype)
         assert ratio > 1
         assert f"{[size - 1 for size in place.shape]} is" in wrong
@@ -56,7 +64,7 @@ def test_the_judge_passes_who_is_right_and_no_other(layer: Layer, dtype: str, tm
 
 def test_the_judge_refuses_other_shapes_dtypes_counts_and_nan(tmp_path: Path) -> None:
     right = verdict(JUDGED[0], "float32", tmp_path)
-    (y,) = as_arrays(prepare("naive", JUDGED[0], inputs(JUDGED[0], "float32", 1))())
+    (y,) = naive(JUDGED[0], inputs(JUDGED[0], "float32", 1))
     nan = y.copy()
     nan[0, 0, 0, 0] = np.nan
     for bad, words in [
@@ -70,6 +78,28 @@ def test_the_judge_refuses_other_shapes_dtypes_counts_and_nan(tmp_path: Path) ->
         assert words in wrong
 
 
+def test_the_last_gradient_too_must_have_its_shape(tmp_path: Path) -> None:
+    right = verdict(JUDGED[2], "float32", tmp_path)
+    *others, grad_bias = naive(JUDGED[2], inputs(JUDGED[2], "float32", 1))
+    _, wrong = error_over_bound([*others, grad_bias[:, np.newaxis]], right, "float32")
+    assert wrong == "grad_bias has shape (4, 1) and dtype float32 instead of (4,) and float32"
+
+
+def test_an_algorithm_is_judged_in_the_class_that_it_declares(tmp_path: Path) -> None:
+    layer = conv("Test: plain", 8, 12, 8, 3, 1, 1)
+    right = verdict(layer, "float32", tmp_path)
+    gamma_bound, weaker = right[1], dict(zip(WEAKER, right[2], strict=True))
+    for error_class, bound in weaker.items():
+        assert bound > gamma_bound.max()
+        y = (right[0] + 0.9 * bound).astype(np.float32)
+        assert error_over_bound([y], right, "float32", "gamma")[1] != ""
+        ratio, wrong = error_over_bound([y], right, "float32", error_class)
+        assert wrong == ""
+        assert ratio > 1  # over the bound of a plain sum
+        y = (right[0] + 1.1 * bound).astype(np.float32)
+        assert error_over_bound([y], right, "float32", error_class)[1] != ""
+
+
 def test_the_bound_is_gamma_of_the_terms() -> None:
     assert terms(JUDGED[0]) == (3 * 3 * 3 + 1,)  # the products and the bias
     assert terms(JUDGED[3]) == (3 * 2 * 2 + 1, 7 * 6 + 1, 7 * 6 + 1)  # filters of a group × taps; output cells
@@ -79,8 +109,8 @@ def test_the_bound_is_gamma_of_the_terms() -> None:
 
 @pytest.mark.parametrize("layer", [JUDGED[0], JUDGED[6]], ids=lambda layer: layer.name)
 def test_the_bound_is_of_the_magnitudes(layer: Layer, tmp_path: Path) -> None:
-    _, bound = verdict(layer, "float32", tmp_path)
+    _, bound, _ = verdict(layer, "float32", tmp_path)
     arrays = {name: np.abs(array.astype(np.float64)) for name, array in inputs(layer, "float32", 1).items()}
-    (magnitudes,) = as_arrays(prepare("naive", layer, arrays)())
+    (magnitudes,) = naive(layer, arrays)
     assert (gamma(terms(layer)[0], "float32") * magnitudes < bound).all()  # the judge's own error comes on top: little
     assert (bound < 1.000001 * gamma(terms(layer)[0], "float32") * magnitudes).all()

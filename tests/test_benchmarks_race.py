@@ -43,7 +43,7 @@ class Actor:
             self.alive = not isinstance(said, OverdueError)
             raise said
         if do == "judge":
-            np.savez(request["file"], np.zeros(1), np.ones(1))
+            np.savez(request["file"], np.zeros(1), np.ones(1), np.zeros(0))
         if do == "check":
             np.savez(request["file"], said)
         return {"provided": True, "scratch": 0, "times": [said], "flops": 1.0}

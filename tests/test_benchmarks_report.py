@@ -21,13 +21,13 @@ def run() -> Run:
     layers = [
         LayerResult(slow, {
             "naive": Entry("not run", "over the budget of 4 s"),
-            "vectorized": Entry("timed", "", 0.25, 3 * 2**20, [1.0, 2.0, 3.0, 2.0, 2.0]),
-            "torch": Entry("timed", "", 0.5, None, [1.0, 1.0, 1.0, 1.0, 1.0]),
+            "vectorized": Entry("timed", "", 0.25, "gamma", 3 * 2**20, [1.0, 2.0, 3.0, 2.0, 2.0]),
+            "torch": Entry("timed", "", 0.5, "gamma", None, [1.0, 1.0, 1.0, 1.0, 1.0]),
         }),
         LayerResult(fast, {
-            "naive": Entry("timed", "", 0.1, 0, [80e-3]),
-            "vectorized": Entry("timed", "", 0.25, 0, [8e-4]),
-            "torch": Entry("timed", "", 0.5, 0, [1e-4]),
+            "naive": Entry("timed", "", 0.1, "gamma", 0, [80e-3]),
+            "vectorized": Entry("timed", "", 0.25, "gamma", 0, [8e-4]),
+            "torch": Entry("timed", "", 0.5, "gamma", 0, [1e-4]),
         }),
     ]  # fmt: skip
     machine = {"cpu": "a CPU", "cores": 2, "system": "S", "python": "P", "allocator": "A", "others": 0.25}
@@ -56,10 +56,10 @@ def test_means_are_of_the_layers_where_both_ran(run: Run) -> None:
 
 def test_details_show_the_spread(run: Run) -> None:
     run.layers[0].entries["vectorized"].samples = [1.0, 2.0, 3.0, 4.0, 5.0]
-    run.layers[0].entries["torch"].samples = [0.5, 1.0, 1.0, 1.0, 2.0]
+    run.layers[0].entries["torch"].samples = [0.5, 0.8, 1.0, 2.0, 4.0]
     rows = report.details(run).sections[0][1]
     assert rows[0][0] == "Net slow: 1x4x5x5 -> 4x5x5, 1x1"
-    assert rows[2][:5] == ["- vectorized", "3.00 s", "2.00 s to 4.00 s", "5", "2.00 to 4.00"]
+    assert rows[2][:5] == ["- vectorized", "3.00 s", "2.00 s to 4.00 s", "5", "1.00 to 5.00"]
     assert rows[1][:5] == ["- naive", "not run", "-", "0", "-"]
 
 
