@@ -3,10 +3,14 @@
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from hypothesis import configuration
 
 from verification import diagnosis
 from verification.cases import Case
@@ -40,7 +44,8 @@ class Task:
         """Run the check and say what it found."""
         start = time.perf_counter()
         try:
-            outcome = run_check(self.source.implementation, self.operation, self.check)
+            with _no_trace():
+                outcome = run_check(self.source.implementation, self.operation, self.check)
         except (Exception, SystemExit):  # no verdict is better than a pass, and this one must be seen
             reason = f"the check itself broke:\n{traceback.format_exc()}"
             return Row(self.operation, self.check.name, "mistrusted", reason, seconds=_since(start))
@@ -130,6 +135,18 @@ def _shown(value: Any, index: tuple[int, ...] | None) -> str:
     if array.size > SMALL and index is not None and len(index) == array.ndim > 2:
         head, array = f"the plane {list(index[:-2])} of shape {array.shape}:\n", array[index[:-2]]
     return head + np.array2string(array, threshold=2 * SMALL, edgeitems=2, max_line_width=100, formatter={"object": str})
+
+
+@contextmanager
+def _no_trace() -> Iterator[None]:
+    """Keep Hypothesis from making a folder of its own in a stranger's."""
+    before = getattr(configuration, "__hypothesis_home_directory", None)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(before)
 
 
 def _since(start: float) -> float:
