@@ -23,7 +23,7 @@ class UnsupportedError(Exception):
     """The implementation's signature, or its ``NotImplementedError``, says that it does not do this case."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Implementation:
     """Somebody's functions under the names of the contract, and a name to call them by.
 

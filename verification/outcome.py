@@ -25,9 +25,10 @@ class Failure(AssertionError):  # noqa: N818 - it is what a check finds, and rea
         got: Any = None,
         index: tuple[int, ...] | None = None,
         bound: float | None = None,
+        raised: BaseException | None = None,
     ) -> None:
         super().__init__(message)
-        self.message, self.case = message, case
+        self.message, self.case, self.raised = message, case, raised  # what the implementation raised, if that is it
         self.expected, self.got, self.index, self.bound = expected, got, index, bound  # whole arrays; the first bad index
 
 

@@ -33,7 +33,7 @@ def call(implementation: Implementation, case: Case) -> tuple[Array, ...]:
     except (UnsupportedError, NotProvidedError):
         raise
     except Exception as error:
-        raise Failure(f"{case.operation} raised {described(error)}", case) from None
+        raise Failure(f"{case.operation} raised {described(error)}", case, raised=error) from None
     return arrays(case, result)
 
 

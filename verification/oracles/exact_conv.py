@@ -55,6 +55,17 @@ def conv_transpose2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exac
     return [grad_x.map(_image), grad_weight.map(_filters), _grad_bias(g)]
 
 
+def tells_filters_apart(case: Case, arrays: dict[str, Array]) -> bool:
+    """Return whether the sum over taps changes with every way to mistake one tap, channel or filter for another."""
+    axes, x, w, g = _prepared(case, arrays)
+    gathers = case.operation in ("conv2d", "conv_transpose2d_backward")
+    image, total = g if case.operation.endswith("_backward") else x, gather if gathers else scatter
+    right = total(axes, image, w)
+    wrong = [np.flip(w, axis) for axis in (3, 4) if w.shape[axis] > 1]
+    wrong += [np.roll(w, 1, axis) for axis in (0, 1, 2) if w.shape[axis] > 1]
+    return all((total(axes, image, other) != right).any() for other in wrong)
+
+
 # ---------------------------------------------------------------------------------------------------------- three sums
 
 

@@ -43,7 +43,7 @@ def max_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
 def avg_pool2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Add up the cells of each window inside the image, and divide."""
     x = arrays["x"]
-    axes, divisors = _axes(case, x.shape), _divisors(case, x.shape)
+    axes, divisors = pool_axes(case, x.shape), _divisors(case, x.shape)
     total = bilinear("y", partial(gather, axes), x[:, :, np.newaxis], _ones(case, x)).map(_plane)
     return [_over(total, divisors)]
 
@@ -51,7 +51,7 @@ def avg_pool2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
 def avg_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Give each cell of a window its share of the window's gradient: shares are whole over the divisors' common multiple."""
     x, g = arrays["x"], arrays["grad_output"][:, :, np.newaxis]
-    axes, divisors = _axes(case, x.shape), _divisors(case, x.shape)
+    axes, divisors = pool_axes(case, x.shape), _divisors(case, x.shape)
     common = lcm(*divisors.ravel().tolist())
     shares = common // divisors  # (P, Q)
     total = bilinear("grad_x", lambda a, w: scatter(axes, a * shares, w), g, _ones(case, x))
@@ -71,7 +71,7 @@ def _over(total: Exact, divisor: Any) -> Exact:
 
 def _divisors(case: Case, x: tuple[int, ...]) -> Array:
     """Return what each window is divided by, its sign left to ``_ones``, (P, Q)."""
-    rows, columns = _axes(case, x)
+    rows, columns = pool_axes(case, x)
     if case.option("divisor_override") is not None:
         return np.full((rows.windows, columns.windows), abs(case.option("divisor_override")))
     if case.option("count_include_pad"):
@@ -91,7 +91,7 @@ def _plane(image: Array) -> Array:
     return image[:, :, 0]
 
 
-def _axes(case: Case, x: tuple[int, ...]) -> Axes:
+def pool_axes(case: Case, x: tuple[int, ...]) -> Axes:
     """Return how the windows of a pooling lie on each axis of the image."""
     kernel = contract.pair("kernel_size", case.arguments["kernel_size"], 1)
     given = case.option("stride")
@@ -110,7 +110,7 @@ def _winners(case: Case, x: Array) -> tuple[Array, Array]:
 
     The first of equal maxima wins; NaN beats every number, and the last NaN wins.
     """
-    rows, columns = _axes(case, x.shape)
+    rows, columns = pool_axes(case, x.shape)
     shape = (*x.shape[:2], rows.windows, columns.windows)
     best, winner = np.full(shape, contract.lowest(x.dtype), x.dtype), np.full(shape, -1)
     for (i, p), (j, q) in product(rows.links, columns.links):

@@ -6,6 +6,7 @@ There is no padded array here and no formula for the size of a result: windows a
 their taps stay inside the image and its padding, and a transposed convolution is as large as the image that it undoes.
 """
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -29,36 +30,35 @@ def conv_axis(size: int, kernel: int, stride: int, padding: Pair, dilation: int,
     >>> conv_axis(5, kernel=3, stride=2, padding=(1, 0), dilation=1, rounding="floor").links[0]  # tap 0 reads -1, 1
     (array([1]), array([1]))
     """
-    starts: list[int] = []
-    end = size + padding[1]  # one past the last cell of the padding
-    while True:
-        taps = [len(starts) * stride + r * dilation - padding[0] for r in range(kernel)]
-        if taps[-1] >= end:
-            break
-        starts.append(taps[0])
-        last = taps[-1]
+    starts, end = _starts(size, kernel, stride, padding, dilation), size + padding[1]
     if not starts:
-        raise ValueError(
-            f"a window of {kernel} taps, {dilation} apart, does not fit into {padding[0]} + {size} + {padding[1]} cells"
-        )
-    if rounding == "ceil" and last < end - 1 and taps[0] < size:  # something is left over, and the next window starts inside
-        starts.append(taps[0])
+        raise ValueError(f"{kernel} taps, {dilation} apart, do not fit into {padding[0]} + {size} + {padding[1]} cells")
+    after = starts[-1] + stride
+    if rounding == "ceil" and starts[-1] + (kernel - 1) * dilation < end - 1 and after < size:  # something is left over
+        starts.append(after)
     return _axis(size, starts, kernel, dilation, end)
 
 
 def transposed_axis(count: int, kernel: int, stride: int, padding: Pair, dilation: int, extra: int) -> Axis:
     """Find the smallest image on which ``count`` windows fit, and add ``extra`` cells: what a transposed convolution gives."""
-    size = 1 - sum(padding)  # an image smaller than nothing, whose padding makes up for it: extra cells may rescue it
-    while size + sum(padding) < 1 + (kernel - 1) * dilation or _windows(size, kernel, stride, padding, dilation) < count:
-        size += 1
-    size += extra
+    low = high = 1 - sum(padding)  # an image smaller than nothing, whose padding makes up for it: extra cells may rescue it
+    while len(_starts(high, kernel, stride, padding, dilation)) < count:
+        low, high = high, 2 * high + sum(padding) + 1
+    sizes = range(low, high + 1)
+    size = sizes[bisect_left(sizes, count, key=lambda n: len(_starts(n, kernel, stride, padding, dilation)))] + extra
     if size < 1:
         raise ValueError(f"the padding {padding} leaves nothing of the result")
     return _axis(size, [i * stride - padding[0] for i in range(count)], kernel, dilation, size + padding[1])
 
 
-def _windows(size: int, kernel: int, stride: int, padding: Pair, dilation: int) -> int:
-    return conv_axis(size, kernel, stride, padding, dilation, "floor").windows
+def _starts(size: int, kernel: int, stride: int, padding: Pair, dilation: int) -> list[int]:
+    """Return where windows start, in the image's coordinates, for as long as the last tap is in the image or its padding."""
+    starts = []
+    start = -padding[0]
+    while start + (kernel - 1) * dilation < size + padding[1]:
+        starts.append(start)
+        start += stride
+    return starts
 
 
 def _axis(size: int, starts: list[int], kernel: int, dilation: int, end: int) -> Axis:

@@ -1,0 +1,194 @@
+"""What an implementation takes, found from its signatures and by asking: what it turns down as a whole is never drawn.
+
+Options that a signature lacks are one thing. The others are forms: a dtype, an image without a batch, a pair where an int would
+do, a name for a padding. For each there is one plain call; a function that raises on it, and not on the plainest call of all,
+does not do that form. It is reported as unsupported, with what it said. A strict implementation must take them all.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from verification.cases import Case
+from verification.implementation import Implementation, UnsupportedError
+from verification.operations import ARGUMENTS, CONVOLUTIONS, OPTIONS
+from verification.oracles import exact
+from verification.outcome import Failure, Log
+from verification.runner import call
+
+FLOATS = ("float64", "float32", "float16")
+COMPLEX = ("complex128", "complex64")
+INTEGERS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
+CORE = ("float64", "float32")  # what everybody must take
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What one function takes."""
+
+    operation: str
+    options: frozenset[str]  # the options in its signature, and "bias"
+    forms: frozenset[str]  # "float16", "unbatched", "stride pair", "padding sides", "padding same" ...
+    refused: dict[str, str]  # form -> what the function said
+    untiled: str | None  # without a rounding option: "raises" or "floors" where windows do not tile, or None for neither
+
+    def takes(self, *forms: str) -> bool:
+        """Return whether the function takes each of these forms."""
+        return all(form in self.forms for form in forms)
+
+    def dtypes(self, *names: str) -> tuple[str, ...]:
+        """Return those of the named dtypes that the function takes."""
+        return tuple(name for name in names if name in self.forms)
+
+
+def dtypes(operation: str) -> tuple[str, ...]:
+    """Return the names of the dtypes that the contract has an operation take."""
+    if operation in CONVOLUTIONS:
+        return (*FLOATS, *COMPLEX, *INTEGERS, "object")
+    return (*FLOATS, *INTEGERS, "object") if operation.startswith("max") else (*FLOATS, "object")
+
+
+def abilities(implementation: Implementation, operation: str, log: Log) -> Abilities:
+    """Return what a function takes, and note in ``log`` what it does not."""
+    found = _ask(implementation, operation)
+    names = [*OPTIONS[operation], *(name for name in ARGUMENTS[operation] if name == "bias")]
+    log.unsupported.update(name for name in names if name not in found.options)
+    for form, reason in found.refused.items():
+        log.unsupported[f"{form}: {reason}"] += 1
+    return found
+
+
+@cache
+def _ask(implementation: Implementation, operation: str) -> Abilities:
+    """Make one plain call for each form."""
+    names = [*OPTIONS[operation], *(name for name in ARGUMENTS[operation] if name == "bias")]
+    options = frozenset(name for name in names if implementation.accepts(operation, name))
+    works = _answer(implementation, plain(operation)) is None
+    forms = dict(_forms(operation, options))
+    refused: dict[str, str] = {}
+    for form, case in forms.items():
+        answer = _answer(implementation, case)
+        excused = works and not implementation.strict and not _must(form, operation)
+        if isinstance(answer, UnsupportedError) or (answer is not None and excused):
+            refused[form] = summary(answer)
+    return Abilities(
+        operation, options, frozenset(forms) - frozenset(refused), refused, _untiled(implementation, operation, options)
+    )
+
+
+def _must(form: str, operation: str) -> bool:
+    """Return whether only ``NotImplementedError`` excuses from a form: an option in one's own signature, a core dtype."""
+    return form in CORE or form in OPTIONS[operation] or form == "kernel"
+
+
+def _answer(implementation: Implementation, case: Case) -> Exception | None:
+    """Return what a function raises on a case; ``None`` if it returns anything, right or wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            implementation(case)
+        except Exception as error:
+            return error
+    return None
+
+
+def _untiled(implementation: Implementation, operation: str, options: frozenset[str]) -> str | None:
+    """Return what becomes of windows that do not tile, for a function without a ``rounding`` option."""
+    if (
+        "rounding" in options
+        or operation.startswith("conv_transpose2d")
+        or ("stride" not in options and operation in CONVOLUTIONS)
+    ):
+        return None
+    case = (
+        plain(operation, {"stride": 3})
+        if operation in CONVOLUTIONS
+        else plain(operation, x=np.arange(30.0).reshape(1, 1, 5, 6))
+    )
+    if _answer(implementation, case) is not None:
+        return "raises"
+    try:
+        results = call(implementation, case)
+    except (Failure, UnsupportedError):
+        return None
+    return "floors" if [r.shape for r in results] == [e.shape for e in exact.expected(case)] else None
+
+
+def plain(operation: str, options: dict[str, Any] | None = None, **arguments: Any) -> Case:
+    """Return the plainest call, but for these options and arguments: one image, one channel, windows that tile."""
+    if operation in CONVOLUTIONS:
+        x, w = np.arange(1.0, 36.0).reshape(1, 1, 5, 7), np.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+        arguments = {"x": x, "weight": w, **arguments}
+    else:
+        arguments = {"x": np.arange(1.0, 25.0).reshape(1, 1, 4, 6), "kernel_size": 2, **arguments}
+    return completed(Case(operation, arguments, options or {}))
+
+
+def completed(case: Case) -> Case:
+    """Return a case with ``bias=None``, or an output's gradient of counting numbers, where its operation takes one."""
+    given = dict(case.arguments)
+    if case.operation.endswith("_backward") and "grad_output" not in given:
+        shape = exact.output_shape(case)
+        counting = np.arange(1, 1 + int(np.prod(shape))).reshape(shape)
+        given = {"grad_output": counting.astype(given["x"].dtype), **given}
+    elif "bias" in ARGUMENTS[case.operation]:
+        given.setdefault("bias", None)
+    return replace(case, arguments=given)
+
+
+PAIRS = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, 3), "output_padding": (1, 0), "kernel_size": (2, 3)}
+VALUES = {  # of each option, one that differs from the default and leaves the plainest call's windows tiling
+    "stride": 1,
+    "padding": 1,
+    "dilation": 3,
+    "rounding": "floor",
+    "return_indices": True,
+    "count_include_pad": False,
+    "divisor_override": 3,
+}
+
+
+def _forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]]:
+    """Yield every form by name, with the plainest call that uses it."""
+    arrays = {name: v for name, v in plain(operation).arguments.items() if name in ("x", "weight")}
+    for dtype in dtypes(operation):
+        yield dtype, plain(operation, **{name: v.astype(int).astype(dtype) for name, v in arrays.items()})
+    yield "unbatched", plain(operation, x=arrays["x"][0])
+    if operation in CONVOLUTIONS:
+        yield from _conv_forms(operation, options)
+    else:
+        yield "kernel_size pair", plain(operation, kernel_size=PAIRS["kernel_size"])
+        for name in sorted(options & set(VALUES)):
+            yield name, plain(operation, {name: VALUES[name]})
+    for name in sorted(options & set(PAIRS) - {"output_padding"}):
+        yield f"{name} pair", plain(operation, {name: PAIRS[name]})
+
+
+def _conv_forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]]:
+    """Yield the forms of a convolution's options."""
+    w = np.arange(1.0, 19.0)
+    yield "kernel", plain(operation, weight=w[:6].reshape(1, 1, 2, 3))
+    if "bias" in options and not operation.endswith("_backward"):
+        yield "bias", plain(operation, bias=np.ones(1))
+    if "groups" in options:
+        yield "groups", plain(operation, {"groups": 2}, x=np.arange(70.0).reshape(1, 2, 5, 7), weight=w.reshape(2, 1, 3, 3))
+    values = {"stride": 2, "padding": 1, "dilation": 2, "rounding": "floor"}
+    for name in sorted(options & set(values)):
+        yield name, plain(operation, {name: values[name]})
+    if "output_padding" in options and "stride" in options:
+        yield "output_padding", plain(operation, {"output_padding": 1, "stride": 2})
+        yield "output_padding pair", plain(operation, {"output_padding": PAIRS["output_padding"], "stride": 2})
+    if "padding" in options and not operation.startswith("conv_transpose2d"):
+        for form, padding in (("sides", ((1, 0), (0, 2))), ("valid", "valid"), ("same", "same")):
+            yield f"padding {form}", plain(operation, {"padding": padding})
+
+
+def summary(error: Exception) -> str:
+    """Return an exception in a few words."""
+    kind = NotImplementedError if isinstance(error, UnsupportedError) else type(error)
+    text = " ".join(str(error).split())
+    return f"{kind.__name__}: {text[:80]}" if text else kind.__name__
