@@ -1,0 +1,209 @@
+"""One-hot probes of convolutions: calls that show a whole operator, the results that are due, and a difference in words.
+
+Every convolution here is one bilinear sum, over the cells p of an image and the taps t of a filter, with T[p, t, w] from
+taps.py (1 where tap t of window w reads cell p; transposed: where it lands on cell w):
+
+    y[n, k, w] = sum(x[n, c, p] * full[k, c, t] * T[p, t, w])          full: the filters, with zeros for the other groups
+
+All one-hot images against all one-hot filters show every product that an implementation takes. A gradient is bilinear in
+grad_output and one more argument: one of them is one-hot, the other is coded, so that each cell is known by its number.
+
+Letters: N images, C channels, K filters, G groups of D channels; H×W pixels, R×S taps, P×Q cells of the result.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from contract import Array
+from verification.cases import Case
+from verification.checks.taps import Plane, operator
+
+Index = tuple[int, ...]
+
+
+class Probe(NamedTuple):
+    """A call, those of its results that are judged, and words for a difference."""
+
+    case: Case
+    due: dict[str, Array]
+    words: Callable[[str, Index, Array], str]  # (name of the result, first wrong index, the whole result)
+    terms: int = 0  # roundings that the result may have suffered; 0: it must be exact
+    free: Array | None = None  # (1, 1, P, Q): cells of y and of the indices that are not judged
+
+
+# ----------------------------------------------------------------------------------------------------- the bilinear sum
+
+
+def forward(x: Array, full: Array, T: Array) -> Array:
+    """Return y (N, K, P*Q)."""
+    columns = np.tensordot(x.reshape(*x.shape[:2], -1), T, 1)  # (N, C, R*S, P*Q)
+    return np.moveaxis(np.tensordot(columns, full, ((1, 2), (1, 2))), 2, 1)
+
+
+def to_x(grad: Array, full: Array, T: Array) -> Array:
+    """Return the gradient of y with respect to x, (N, C, H*W)."""
+    columns = np.tensordot(grad.reshape(*grad.shape[:2], -1), full, ((1,), (0,)))  # (N, P*Q, C, R*S)
+    return np.tensordot(columns, T, ((1, 3), (2, 1)))
+
+
+def to_weight(grad: Array, x: Array, T: Array) -> Array:
+    """Return the gradient of y with respect to the full filters, (K, C, R*S)."""
+    columns = np.tensordot(x.reshape(*x.shape[:2], -1), T, 1)  # (N, C, R*S, P*Q)
+    return np.tensordot(grad.reshape(*grad.shape[:2], -1), columns, ((0, 2), (0, 3)))
+
+
+def unfolded(weight: Array, groups: int, transposed: bool) -> Array:
+    """Return the filters over all channels, (K, C, R*S), with zeros where a filter and a channel are of different groups."""
+    outer, depth = len(weight), weight.shape[1]
+    share = outer // groups
+    full = np.zeros((outer, groups * depth, *weight.shape[2:]), weight.dtype)
+    for g in range(groups):
+        full[g * share : (g + 1) * share, g * depth : (g + 1) * depth] = weight[g * share : (g + 1) * share]
+    full = full.reshape(*full.shape[:2], -1)
+    return full.swapaxes(0, 1) if transposed else full
+
+
+def folded(full: Array, shape: Index, groups: int, transposed: bool) -> Array:
+    """Return what ``unfolded`` spread out, in the weight's own shape."""
+    full = full.swapaxes(0, 1) if transposed else full
+    share, depth = shape[0] // groups, shape[1]
+    own = [full[g * share : (g + 1) * share, g * depth : (g + 1) * depth] for g in range(groups)]
+    return np.concatenate(own).reshape(shape)
+
+
+# --------------------------------------------------------------------------------------------------------------- probes
+
+
+def convolution(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
+    """Yield the probe of ``conv2d`` or ``conv_transpose2d``: all one-hot images, all one-hot filters, in one call."""
+    transposed = operation == "conv_transpose2d"
+    (H, W), (R, S), C, T = plane.size, plane.taps, groups * depth, operator(plane, transposed)
+    P, Q = plane.result if transposed else plane.windows
+    x = np.eye(C * H * W, dtype=dtype).reshape(-1, C, H, W)
+    every = np.eye(depth * R * S, dtype=dtype).reshape(-1, depth, R, S)  # filter (c, r, s) has its one tap there
+    every = every.swapaxes(0, 1) if transposed else every
+    weight = np.tile(every, (groups, 1, 1, 1))  # (C*R*S, D, R, S); transposed: (C, D*R*S, R, S)
+    due = forward(x, unfolded(weight, groups, transposed), T).reshape(len(x), -1, P, Q)
+
+    def words(_name: str, index: Index, y: Array) -> str:
+        _, k, i, j = index
+        c, r, s = (int(v) for v in np.unravel_index(k, (C, R, S)))
+        tap = f"weight[c, k, {r}, {s}]" if transposed else f"weight[k, {c % depth}, {r}, {s}]"
+        of = "" if groups == 1 else f" (k of group {c // depth})"
+        right, wrong = (cells("x[n, {}, {}, {}]", v[:, k, i, j].reshape(C, H, W), f" * {tap}") for v in (due, y))
+        return f"y[n, k, {i}, {j}]{of} should read {right or 'only padding'}; it reads {wrong or 'nothing'}"
+
+    arguments = {"x": x, "weight": weight, "bias": None}
+    yield Probe(_case(operation, arguments, plane, groups), {"y": due}, words)
+
+
+def conv2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
+    """Yield two calls: one-hot grad_outputs against coded filters; then, one for each filter, against a coded image."""
+    (H, W), (R, S), (P, Q), C, T = plane.size, plane.taps, plane.windows, groups * depth, operator(plane)
+    weight = code(groups * depth * R * S, dtype).reshape(groups, depth, R, S)
+    image = code(C * H * W, dtype).reshape(1, C, H, W)
+    grad = np.eye(groups * P * Q, dtype=dtype).reshape(-1, groups, P, Q)  # (G*P*Q, G, P, Q)
+
+    def words_x(_name: str, index: Index, got: Array) -> str:
+        m, c, p, q = index
+        k, i, j = (int(v) for v in np.unravel_index(m, (groups, P, Q)))
+        g = f"grad_output[n, {k}, {i}, {j}] * "
+        right, wrong = (cells("weight[{}, {}, {}, {}]", decoded(v[index], weight), "", g) for v in (due_x, got))
+        return f"grad_x[n, {c}, {p}, {q}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+
+    due_x = to_x(grad, unfolded(weight, groups, False), T).reshape(-1, C, H, W)
+    x = np.repeat(image, len(grad), 0)
+    yield Probe(_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups), {"grad_x": due_x}, words_x)
+
+    grad = np.tile(np.eye(P * Q, dtype=dtype).reshape(1, -1, P, Q), (1, groups, 1, 1))  # (1, G*P*Q, P, Q)
+    weight_b = np.repeat(weight, P * Q, 0)  # (G*P*Q, D, R, S)
+
+    def words_w(name: str, index: Index, got: Array) -> str:
+        if name == "grad_bias":
+            return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], 1; got {got[index]}"
+        k, c, r, s = index
+        i, j = divmod(k % (P * Q), Q)
+        g = f"grad_output[n, k, {i}, {j}] * "
+        right, wrong = (cells("x[{}, {}, {}, {}]", decoded(v[index], image), "", g) for v in (due_w, got))
+        return f"grad_weight[k, {c}, {r}, {s}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+
+    due_w = folded(to_weight(grad, image, T), weight_b.shape, groups, False)
+    due = {"grad_weight": due_w, "grad_bias": np.ones(len(weight_b))}
+    yield Probe(_case(operation, {"grad_output": grad, "x": image, "weight": weight_b}, plane, groups), due, words_w)
+
+
+def conv_transpose2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
+    """Yield two calls: coded grad_outputs against one-hot filters; then, one for each channel, against one-hot images."""
+    (H, W), (R, S), (P, Q), C, T = plane.size, plane.taps, plane.result, groups * depth, operator(plane, True)
+    coded = code(groups * P * Q, dtype).reshape(1, groups, P, Q)
+    taps = np.eye(R * S, dtype=dtype)
+    grad = np.einsum("mt,gij->mgtij", taps, coded[0]).reshape(R * S, -1, P, Q)  # (R*S, G*R*S, P, Q): image t through tap t
+    weight = np.tile(taps.reshape(1, R * S, R, S), (C, 1, 1, 1))  # (C, R*S, R, S)
+
+    def words_x(_name: str, index: Index, got: Array) -> str:
+        m, c, p, q = index
+        tap = f"weight[{c}, k, {m // S}, {m % S}] * "
+        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index], coded), "", tap) for v in (due_x, got))
+        return f"grad_x[n, {c}, {p}, {q}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+
+    due_x = to_x(grad, unfolded(weight, groups, True), T).reshape(-1, C, H, W)
+    x = np.zeros((R * S, C, H, W), dtype)
+    case = _case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups)
+    yield Probe(case, {"grad_x": due_x}, words_x)
+
+    x = np.tile(np.eye(H * W, dtype=dtype).reshape(1, -1, H, W), (1, groups, 1, 1))  # (1, G*H*W, H, W)
+    weight = np.ones((x.shape[1], 1, R, S), dtype)
+
+    def words_w(name: str, index: Index, got: Array) -> str:
+        if name == "grad_bias":
+            return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due_b[index]}; got {got[index]}"
+        p, q = divmod(index[0] % (H * W), W)
+        pixel = f"x[n, c, {p}, {q}] * "
+        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index], coded), "", pixel) for v in (due_w, got))
+        return f"grad_weight[c, k, {index[2]}, {index[3]}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+
+    due_w, due_b = folded(to_weight(coded, x, T), weight.shape, groups, True), coded.sum((0, 2, 3))
+    case = _case(operation, {"grad_output": coded, "x": x, "weight": weight}, plane, groups)
+    yield Probe(case, {"grad_weight": due_w, "grad_bias": due_b}, words_w)
+
+
+def _case(operation: str, arguments: dict[str, Any], plane: Plane, groups: int) -> Case:
+    return Case(operation, arguments, plane.options(operation) | ({} if groups == 1 else {"groups": groups}))
+
+
+# --------------------------------------------------------------------------------------------------------------- codes
+
+
+def code(n: int, dtype: Any) -> Array:
+    """Return n numbers to know cells by: powers of 4, 3 or 2 while they and their sums are exact in float32."""
+    base = next((b for b in (4, 3, 2) if b**n <= 2**21), 0)
+    if base:
+        return np.power(float(base), np.arange(n)).astype(dtype)
+    return np.random.default_rng(n).choice(2**14, n, replace=False).astype(dtype) + 1
+
+
+def decoded(value: Any, codes: Array) -> Array | float:
+    """Return how often each cell of ``codes`` is in ``value``, or ``value`` itself if it is no such sum."""
+    flat = codes.ravel()
+    found = np.zeros(flat.size)
+    if flat.size > 1 and flat[0] == 1 and np.all(flat[1:] % flat[1] == 0) and value >= 0:
+        rest = value
+        for place in range(flat.size - 1, -1, -1):
+            found[place], rest = divmod(rest, flat[place])
+    else:
+        found[flat == value], rest = 1, value * (value not in flat)
+    return float(value) if rest else found.reshape(codes.shape)
+
+
+def cells(template: str, count: Array | float, after: str = "", before: str = "") -> str:
+    """Return the cells that ``count`` is not 0 at, in words, the first three; or what is no sum of cells, as a number."""
+    if isinstance(count, float):
+        return f"{before}{count:g}{after}"
+    places = np.argwhere(np.round(count, 3) != 0)
+    found = []
+    for place in places[:3]:
+        times = count[tuple(place)]
+        found.append(("" if times == 1 else f"{times:g} * ") + before + template.format(*place) + after)
+    return " + ".join(found) + (f" + {len(places) - 3} more" if len(places) > 3 else "")
