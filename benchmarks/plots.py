@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.cells import number
 from benchmarks.layers import CLASSES
@@ -52,7 +52,7 @@ def _heading(run: Run, kind: str, results: list[LayerResult]) -> str:
     """Return a class's name, with the subject's mean where there is one."""
     about = subject(run)
     found = ratios(results, about, "torch") if about else []
-    return f"{kind}: {about} takes {number(geometric_mean(found))} times torch's time" if found else kind
+    return f"{kind}: {about} {number(geometric_mean(found))} x torch" if found else kind
 
 
 def _points(axes: Axes, run: Run, lines: Lines, name: str, style: tuple[str, str]) -> None:
@@ -85,11 +85,13 @@ def _frame(axes: Axes, run: Run, lines: Lines) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     what = "milliseconds a call"
     if "torch" in run.contestants:
         axes.axvline(1, color=STYLES["torch"][0], linewidth=1)
-        what = "time over torch's (1: as fast; further left is faster)"
-    axes.set_xlabel(f"{what}; median, bar from first to third quartile")
+        what = "time over torch's"
+    axes.set_xlabel(f"{what}: median and quartiles")
     where = f"{run.machine['cpu']}, {run.machine['cores']} cores, {run.settings['dtype']}, {run.date[:10]}"
     axes.figure.suptitle(f"Convolution and pooling on real layers ({where})", x=0.01, ha="left", fontsize=10)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(run.contestants), frameon=False, fontsize=9)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=min(len(run.contestants), 5), frameon=False, fontsize=9)

@@ -21,7 +21,7 @@ from benchmarks.process import PATIENCE, OverdueError, Process, WorkerError
 from benchmarks.results import Entry, LayerResult
 from benchmarks.stats import settled
 
-SLOW = "naive"  # the contestant with a budget
+SLOW, SLOW_ROUNDS = "naive", 3  # the contestant with a budget, and the most rounds that it takes part in
 KEPT = "torch"  # has one process for all layers, for its import takes seconds; the others have one for each layer
 
 
@@ -31,8 +31,8 @@ class Settings:
 
     dtype: str = "float32"
     seed: int = 0
-    budget: float = 4.0  # for naive on one layer: the check and at least one timed call
-    turn: float = 0.04  # the least that a contestant is timed in one turn
+    budget: float = 3.0  # for naive on one layer: the check and at least one timed call
+    turn: float = 0.03  # the least that a contestant is timed in one turn
     least: int = 5  # rounds
     most: int = 25
     layer: float = 2.0  # no new round begins after this
@@ -67,7 +67,7 @@ class Race:
         peaks, libraries, size, dtype = {}, {}, self.settings.product, self.settings.dtype
         numpy = self._new()
         for library, process in (("numpy", numpy), ("torch", self.judge)):
-            answer = process.ask(do="peak", library=library, size=size, dtype=dtype, seconds=25 * self.settings.turn)
+            answer = process.ask(do="peak", library=library, size=size, dtype=dtype, seconds=30 * self.settings.turn)
             peaks[library] = answer["flops"]
             libraries[library] = process.ask(do="describe", library=library)
         self._end(numpy)
@@ -88,10 +88,11 @@ class Race:
             tell(f"{layer.title}: the judge")
             verdict = Path(self.folder.name, "verdict.npz")
             self.judge.ask(do="judge", file=str(verdict), **self._asked(layer))
+            classes = self._ready(workers, entries)
             left = {}
-            for name, worker in workers.items():
+            for name, error_class in classes.items():
                 tell(f"{layer.title}: checks {name}")
-                entries[name], left[name] = self._check(name, worker, verdict)
+                entries[name], left[name] = self._check(name, workers[name], verdict, error_class)
             tell(f"{layer.title}: times")
             self._time(workers, entries, left)
         finally:
@@ -130,21 +131,31 @@ class Race:
             worker.send(do="start", contestant=name, **self._asked(layer))
         return workers
 
-    def _check(self, name: str, worker: Process, verdict: Path) -> tuple[Entry, float]:
+    def _ready(self, workers: dict[str, Process], entries: dict[str, Entry]) -> dict[str, str]:
+        """Wait until all are prepared; return those that provide the operation, each with its error class."""
+        classes = {}
+        for name, worker in workers.items():
+            try:
+                answer = worker.receive()
+            except (OverdueError, WorkerError) as error:
+                entries[name] = self._without_time(name, error)
+            else:
+                entries[name] = Entry("not provided")
+                if answer["provided"]:
+                    classes[name] = answer["error_class"]
+        return classes
+
+    def _check(self, name: str, worker: Process, verdict: Path, error_class: str) -> tuple[Entry, float]:
         """Return what the judge says of the contestant's result ("timed" if it is right), and the seconds that it has left."""
         file, library = Path(self.folder.name, "result.npz"), "torch" if name == "torch" else "numpy"
         budget = self.settings.budget if name == SLOW else PATIENCE
         begun = time.monotonic()
         try:
-            answer = worker.receive()
-            error_class = answer.get("error_class", "gamma")
-            if answer["provided"]:
-                begun = time.monotonic()
-                answer = worker.ask(budget, do="check", file=str(file), dtype=self.settings.dtype, library=library)
+            answer = worker.ask(budget, do="check", file=str(file), dtype=self.settings.dtype, library=library)
         except (OverdueError, WorkerError) as error:
             return self._without_time(name, error), 0.0
         if not answer["provided"]:
-            return Entry("not provided", answer.get("reason", "")), 0.0
+            return Entry("not provided", answer["reason"]), 0.0
         left = budget - (time.monotonic() - begun)
         with np.load(file) as results, np.load(verdict) as right:
             ratio, wrong = error_over_bound(list(results.values()), list(right.values()), self.settings.dtype, error_class)
@@ -162,7 +173,7 @@ class Race:
                 samples = entries[name].samples
                 if name != SLOW:
                     entries[name] = self._turn(name, workers[name], entries[name], PATIENCE)
-                elif not samples or (done < s.least and max(samples) < left[name]):
+                elif not samples or (done < SLOW_ROUNDS and max(samples) < left[name]):
                     begun = time.monotonic()
                     entries[name] = self._turn(name, workers[name], entries[name], left[name])
                     left[name] -= time.monotonic() - begun

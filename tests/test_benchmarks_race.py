@@ -32,7 +32,10 @@ class Actor:
 
     def receive(self) -> dict[str, Any]:
         """Answer to "start"."""
-        return {"provided": self.script.get("start", True)}
+        said = self.script.get("start", True)
+        if isinstance(said, BaseException):
+            raise said
+        return {"provided": said, "error_class": "gamma"}
 
     def ask(self, _deadline: float = 0.0, *, do: str, **request: Any) -> dict[str, Any]:
         """Answer by the script: an exception is raised, a number is a time, an array is a result."""
@@ -55,6 +58,7 @@ class Actor:
 
 SCRIPTS: dict[str, dict[str, Any]] = {
     "absent": {"start": False},
+    "unknown": {"start": WorkerError("ModuleNotFoundError: unknown")},
     "refusing": {"check": WorkerError("ValueError: no")},
     "wrong": {"check": np.full(1, 2, np.float32)},
     "overdue": {"check": OverdueError("no answer within 300 s")},
@@ -87,9 +91,10 @@ def test_contestants_take_turns_and_stop_when_settled() -> None:
 
 
 def test_what_is_not_right_is_not_timed() -> None:
-    result, log = run_race(["absent", "refusing", "wrong", "overdue", "late", "a"], least=3)
+    result, log = run_race(["absent", "unknown", "refusing", "wrong", "overdue", "late", "a"], least=3)
     assert {name: entry.status for name, entry in result.entries.items()} == {
-        "absent": "not provided", "refusing": "failed", "wrong": "wrong", "overdue": "not run", "late": "failed", "a": "timed",
+        "absent": "not provided", "unknown": "failed", "refusing": "failed", "wrong": "wrong",
+        "overdue": "not run", "late": "failed", "a": "timed",
     }  # fmt: skip
     assert result.entries["wrong"].error_over_bound == 2
     assert result.entries["late"].samples == []
