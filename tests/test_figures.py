@@ -97,6 +97,13 @@ def test_a_picture_is_small_and_has_no_date(name: str) -> None:
     assert "<dc:date>" not in read(FOLDER, name)
 
 
+@each_figure
+def test_every_name_in_a_picture_is_given_once_and_found(name: str) -> None:  # ids are renamed when a picture is saved
+    given = re.findall(r'\bid="([^"]+)"', read(FOLDER, name))
+    assert len(given) == len(set(given))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', read(FOLDER, name))) <= set(given)
+
+
 def test_no_photograph_where_the_two_versions_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
     right = vectorized.conv2d
 
