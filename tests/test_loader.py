@@ -170,10 +170,12 @@ def test_a_file_hides_no_module(tmp_path: Path) -> None:
     assert sys.modules["random"] is random
 
 
-def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
+def test_nothing_is_left_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     write(tmp_path, mine="import sibling_module\n" + CONV.format(result="None"), sibling_module="")
     one("mine.py", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.py", "sibling_module.py"]
+    assert not sys.dont_write_bytecode
 
 
 def test_a_windows_drive_is_no_attribute(tmp_path: Path) -> None:

@@ -252,6 +252,7 @@ def test_settings_of_a_strangers_project_do_not_matter(run: Run, folder: Path) -
         *("--pyargs", "verification", "-k", CHECK, "--implementation", "project/warns.py"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"collected {sum(len(check.operations) for check in CHECKS.values())} items" in done.stdout  # and no doctest
     assert f"1 passed, {OTHERS} skipped" in done.stdout
 
 
