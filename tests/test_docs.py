@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)!?\[[^\]]*\]\(([^)\s]+)\)")
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
@@ -17,7 +17,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relativ
 def run_blocks(text: str, name: str) -> int:
     """Run a page's Python blocks, one after the other in one namespace, and return how many there were.
 
-    A block with prompts is a doctest; one without is a program that must not fail.
+    A block with prompts is a doctest; one without is a program that must not fail. (``py``: a quotation, not run.)
     """
     scope: dict[str, object] = {"__name__": name}
     blocks = list(FENCE.finditer(text))
