@@ -7,6 +7,7 @@ they are to be equal to the bit. ``for_all`` draws cases and judges each. ``run_
 import traceback
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,8 +19,10 @@ from contract import Array
 from verification.cases import Case
 from verification.implementation import Implementation, NotProvidedError, UnsupportedError
 from verification.outcome import Check, Failure, Log, Outcome
+from verification.profiles import scaled
 
 T = TypeVar("T")
+SMALLEST: ContextVar[bool] = ContextVar("smallest", default=True)  # whether to look for the smallest wrong case
 
 
 def call(implementation: Implementation, case: Case) -> tuple[Array, ...]:
@@ -73,15 +76,16 @@ def for_all(cases: SearchStrategy[T], judge: Callable[[T], None], log: Log, exam
     ``examples`` is for the default profile; the thorough one draws more.
     """
     found: list[Failure] = []
+    shrink = (Phase.shrink,) if SMALLEST.get() else ()
 
     @settings(
-        max_examples=examples,
+        max_examples=scaled(examples),
         database=None,
         deadline=None,
         print_blob=False,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.target, Phase.shrink),
+        phases=(Phase.generate, Phase.target, *shrink),
     )
     @given(cases)
     def search(case: T) -> None:
@@ -108,16 +112,19 @@ def for_all(cases: SearchStrategy[T], judge: Callable[[T], None], log: Log, exam
         raise
 
 
-def run_check(implementation: Implementation, operation: str, check: Check) -> Outcome:
-    """Run one check on one function and return its verdict."""
-    log = Log()
+def run_check(implementation: Implementation, operation: str, check: Check, *, smallest: bool = True) -> Outcome:
+    """Run one check on one function and return its verdict.
+
+    Without ``smallest`` the first case that is wrong will do, however large: it is found sooner.
+    """
+    log, token = Log(), SMALLEST.set(smallest)
 
     def outcome(verdict: Any, failure: Failure | None = None, reason: str = "") -> Outcome:
         return Outcome(operation, check.name, verdict, log, failure, reason)
 
-    if not implementation.provides(operation):
-        return outcome("not provided")
     try:
+        if not implementation.provides(operation):
+            return outcome("not provided")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # an implementation may warn of NaN and Inf; only its results are judged
             check.function(implementation, operation, log)
@@ -125,6 +132,8 @@ def run_check(implementation: Implementation, operation: str, check: Check) -> O
         return outcome("failed", failure)
     except UnsupportedError as reason:
         log.unsupported[str(reason)] += 1
+    finally:
+        SMALLEST.reset(token)
     if log.checked == 0:
         verdict = "unsupported" if log.unsupported else "mistrusted"
         return outcome(verdict, reason=", ".join(log.unsupported) or "nothing was judged")

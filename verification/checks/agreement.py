@@ -20,6 +20,7 @@ import numpy as np
 from verification import compare
 from verification.abilities import COMPLEX, CORE, FLOATS, INTEGERS, Abilities, abilities, dtypes, plain
 from verification.cases import Case
+from verification.data import NASTY
 from verification.geometry import Geometry
 from verification.implementation import Implementation, UnsupportedError
 from verification.operations import CONVOLUTIONS, OPERATIONS
@@ -88,7 +89,7 @@ def integers(implementation: Implementation, operation: str, log: Log) -> None:
 
 def float16(implementation: Implementation, operation: str, log: Log) -> None:
     """Compare drawn calls in float16 with exact arithmetic."""
-    drawn(implementation, operation, log, FLOATS[2:], ("whole", "real"), EXAMPLES // 2)
+    drawn(implementation, operation, log, FLOATS[2:], ("whole", "real", *NASTY), EXAMPLES // 2)
 
 
 def complexes(implementation: Implementation, operation: str, log: Log) -> None:

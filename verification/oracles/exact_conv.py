@@ -27,14 +27,14 @@ Axes = tuple[Axis, Axis]
 
 def conv2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Gather."""
-    axes, x, w, _ = _prepared(case, arrays)
+    axes, x, w, _ = prepared(case, arrays)
     b = _bias(arrays.get("bias"), w.shape[1], w.shape[0])
     return [bilinear("y", partial(gather, axes), x, w, bias=b, blind=partial(_gather_blind, axes)).map(_image)]
 
 
 def conv2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Scatter into x, correlate into the weight."""
-    axes, x, w, g = _prepared(case, arrays)
+    axes, x, w, g = prepared(case, arrays)
     grad_x = bilinear("grad_x", partial(scatter, axes), g, w, conj="b")
     grad_weight = bilinear("grad_weight", partial(correlate, axes), g, x, conj="b", blind=partial(_correlate_blind, axes))
     return [grad_x.map(_image), grad_weight.map(_filters), _grad_bias(g)]
@@ -42,14 +42,14 @@ def conv2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
 
 def conv_transpose2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Scatter."""
-    axes, x, w, _ = _prepared(case, arrays)
+    axes, x, w, _ = prepared(case, arrays)
     b = _bias(arrays.get("bias"), w.shape[2], w.shape[0])
     return [bilinear("y", partial(scatter, axes), x, w, bias=b).map(_image)]
 
 
 def conv_transpose2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Gather into x, correlate into the weight."""
-    axes, x, w, g = _prepared(case, arrays)
+    axes, x, w, g = prepared(case, arrays)
     grad_x = bilinear("grad_x", partial(gather, axes), g, w, conj="b", blind=partial(_gather_blind, axes))
     grad_weight = bilinear("grad_weight", partial(correlate, axes), x, g, conj="a", blind=partial(_correlate_blind, axes))
     return [grad_x.map(_image), grad_weight.map(_filters), _grad_bias(g)]
@@ -57,7 +57,7 @@ def conv_transpose2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exac
 
 def tells_filters_apart(case: Case, arrays: dict[str, Array]) -> bool:
     """Return whether the sum over taps changes with every way to mistake one tap, channel or filter for another."""
-    axes, x, w, g = _prepared(case, arrays)
+    axes, x, w, g = prepared(case, arrays)
     gathers = case.operation in ("conv2d", "conv_transpose2d_backward")
     image, total = g if case.operation.endswith("_backward") else x, gather if gathers else scatter
     right = total(axes, image, w)
@@ -109,7 +109,7 @@ def _correlate_blind(axes: Axes, small: Array, big: Array) -> Array:
     return windows > correlate(axes, small, np.ones_like(big))
 
 
-def _prepared(case: Case, arrays: dict[str, Array]) -> tuple[Axes, Array, Array, Array]:
+def prepared(case: Case, arrays: dict[str, Array]) -> tuple[Axes, Array, Array, Array]:
     """Return the axes, and x, the weight and the output's gradient with an axis for the groups."""
     x, weight, groups = arrays["x"], arrays["weight"], case.option("groups")
     w = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])  # (G, B, A, R, S)
