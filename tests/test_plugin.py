@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from verification.checks import CHECKS
+from verification.profiles import PROFILES
 
 ROOT = Path(__file__).parent.parent
 CORRECT = """
@@ -233,6 +234,12 @@ def test_a_report_that_cannot_be_written(verify: Run) -> None:
     done = verify("correct.py", "--verification-report", "no/such/folder.json")
     assert done.returncode == 4
     assert "there is no such folder" in done.stderr
+
+
+def test_profiles_are_offered_by_name(run: Run) -> None:
+    assert f"--verification-profile {{{','.join(PROFILES)}}}" in " ".join(run("-m", "pytest", "--help").stdout.split()).replace(
+        "=", " "
+    )
 
 
 # ------------------------------------------------------------------------------------------- a stranger's own settings

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import naive
 from verification import verify
@@ -14,7 +15,7 @@ from verification.cases import Case
 from verification.conformance import SMALL, explained
 from verification.loader import LoadError, Source, wrap
 from verification.operations import OPERATIONS
-from verification.outcome import Failure
+from verification.outcome import Check, Failure
 from verification.scorecard import SCHEMA, VERDICTS, About, Finding, Function, Row, Scorecard, to_json
 
 GOOD = Row(
@@ -207,6 +208,27 @@ def test_verify_one_call() -> None:
 def test_verify_wants_one_implementation() -> None:
     with pytest.raises(LoadError, match="several implementations"):
         verify({"a": naive, "b": naive})
+
+
+def test_a_profile_is_for_one_run() -> None:
+    before = settings.get_current_profile_name()
+    fast = verify({"conv2d": naive.conv2d}, "conv2d-integers", profile="fast")
+    usual = verify({"conv2d": naive.conv2d}, "conv2d-integers")
+    assert 0 < fast.rows[0].checked < usual.rows[0].checked
+    assert settings.get_current_profile_name() == before
+    with pytest.raises(ValueError, match="profile must be one of 'fast', 'default'"):
+        verify(naive, profile="quick")
+
+
+def test_a_check_that_breaks_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr("verification.conformance.CHECKS", {"own": Check("own", ("conv2d",), breaks, "nothing")})
+    card = verify(naive)
+    assert card.verdict == "mistrusted"
+    assert "the check itself broke:" in card.rows[0].reason
+    assert "KeyError: 'lost'" in card.rows[0].reason
 
 
 def test_source_without_a_way_to_write_it() -> None:

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from hypothesis import configuration
+from hypothesis import configuration, settings
 
-from verification import diagnosis
+from verification import diagnosis, profiles
 from verification.cases import Case
 from verification.checks import CHECKS
 from verification.hints import near_functions, near_parameters, supported
@@ -31,6 +31,7 @@ class Task:
     source: Source
     operation: str
     check: Check
+    profile: str | None = None  # how many cases to draw (see profiles.py); None: as many as Hypothesis is set to
 
     def __str__(self) -> str:
         return f"{self.operation}-{self.check.name}"
@@ -44,7 +45,7 @@ class Task:
         """Run the check and say what it found."""
         start = time.perf_counter()
         try:
-            with _no_trace():
+            with _no_trace(), _drawing(self.profile):
                 outcome = run_check(self.source.implementation, self.operation, self.check)
         except (Exception, SystemExit):  # no verdict is better than a pass, and this one must be seen
             reason = f"the check itself broke:\n{traceback.format_exc()}"
@@ -64,9 +65,11 @@ class Task:
         )
 
 
-def tasks(source: Source) -> list[Task]:
+def tasks(source: Source, profile: str | None = None) -> list[Task]:
     """Return all that there is to check, the cheap and telling checks first, in turn over the functions."""
-    return [Task(source, operation, check) for check in CHECKS.values() for operation in check.operations]
+    if profile not in (None, *profiles.PROFILES):
+        raise ValueError(f"profile must be one of {', '.join(map(repr, profiles.PROFILES))}, got {profile!r}")
+    return [Task(source, operation, check, profile) for check in CHECKS.values() for operation in check.operations]
 
 
 def about(source: Source) -> About:
@@ -80,12 +83,15 @@ def about(source: Source) -> About:
     return About(implementation.name, source.file, functions, hints, planned)
 
 
-def verify(target: Any, match: str = "", *, strict: bool = False, progress: bool = False) -> Scorecard:
+def verify(
+    target: Any, match: str = "", *, strict: bool = False, profile: str | None = None, progress: bool = False
+) -> Scorecard:
     """Verify an implementation and return its scorecard.
 
     ``target`` is a module, a class, any object or a mapping with some of the functions of the contract, one such function, or
     what ``--implementation`` takes. ``match`` runs only those checks whose name, as in ``conv2d-agreement``, contains it.
-    ``progress`` shows on standard error what is being checked. ``strict`` holds it to the letter of the contract.
+    ``strict`` holds it to the letter of the contract; ``profile`` is ``"fast"``, ``"default"``, ``"ci"`` or ``"thorough"``.
+    ``progress`` shows on standard error what is being checked.
 
     Raises verification.LoadError if there is nothing to verify.
     """
@@ -94,7 +100,7 @@ def verify(target: Any, match: str = "", *, strict: bool = False, progress: bool
         names = [each.implementation.name for each in (source, *others)]
         raise LoadError(f"there are several implementations ({', '.join(names)}): verify them one at a time")
     rows = []
-    chosen = [task for task in tasks(source) if match in str(task)]
+    chosen = [task for task in tasks(source, profile) if match in str(task)]
     for number, task in enumerate(chosen, 1):
         if progress:
             sys.stderr.write(f"\r{number}/{len(chosen)} {task!s:60}")
@@ -147,6 +153,18 @@ def _no_trace() -> Iterator[None]:
             yield
         finally:
             configuration.set_hypothesis_home_dir(before)
+
+
+@contextmanager
+def _drawing(profile: str | None) -> Iterator[None]:
+    """Draw as a profile says, and afterwards as before: a stranger's tests may use Hypothesis too."""
+    before = settings.get_current_profile_name()
+    if profile is not None:
+        profiles.use(profile)
+    try:
+        yield
+    finally:
+        settings.load_profile(before)
 
 
 def _since(start: float) -> float:

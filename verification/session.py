@@ -37,24 +37,25 @@ class Conformance:
             pytest.skip(f"{row.verdict}: {row.reason}" if row.reason else row.verdict)
 
 
-def parametrize_with_checks(target: Any, *, strict: bool = False) -> pytest.MarkDecorator:
+def parametrize_with_checks(target: Any, *, strict: bool = False, profile: str | None = None) -> pytest.MarkDecorator:
     """Turn a test of one argument, ``check``, into one test for each check on each function of ``target``.
 
-    The test calls ``check()``. ``target`` is what ``verification.verify`` takes, or a mapping of several by name.
+    The test calls ``check()``. The arguments are those of ``verification.verify``; ``target`` may also be a mapping of several
+    implementations, by name.
 
     Raises verification.LoadError if there is nothing to verify.
     """
     found = wrap(target, strict=strict)
-    return pytest.mark.parametrize("check", parameters(found, every=False))
+    return pytest.mark.parametrize("check", parameters(found, profile, every=False))
 
 
-def parameters(sources: list[Source], *, every: bool = True) -> list[Any]:
+def parameters(sources: list[Source], profile: str | None, *, every: bool = True) -> list[Any]:
     """Return a parameter for each check on each function; without ``every``, on those that are provided."""
     prefix = "{0.source.implementation.name}-{0}" if len(sources) > 1 else "{0}"
     return [
         pytest.param(Conformance(task, this), id=prefix.format(task))
         for source, this in zip(sources, map(about, sources), strict=True)
-        for task in tasks(source)
+        for task in tasks(source, profile)
         if every or task.provided
     ]
 

@@ -18,7 +18,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.Collector.CollectError(
             "there is nothing to verify: name an implementation, as in --implementation my_conv.py"
         )
-    metafunc.parametrize("check", parameters(sources))
+    metafunc.parametrize("check", parameters(sources, metafunc.config.getoption("verification_profile")))
 
 
 def test_conformance(check: Callable[[], None]) -> None:
