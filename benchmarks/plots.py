@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.cells import number
+from benchmarks.cells import number, percent
 from benchmarks.layers import CLASSES
-from benchmarks.report import ratios, subject
+from benchmarks.report import BUSY, ratios, subject
 from benchmarks.results import LayerResult, Run
 from benchmarks.stats import geometric_mean, quartiles
 
@@ -93,5 +93,7 @@ def _frame(axes: Axes, run: Run, lines: Lines) -> None:
         what = "time over torch's"
     axes.set_xlabel(f"{what}: median and quartiles")
     where = f"{run.machine['cpu']}, {run.machine['cores']} cores, {run.settings['dtype']}, {run.date[:10]}"
+    others = run.machine["others"]
+    where += f"; {percent(others)} of the cores taken by others" if others and others > BUSY else ""
     axes.figure.suptitle(f"Convolution and pooling on real layers ({where})", x=0.01, ha="left", fontsize=10)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=min(len(run.contestants), 5), frameon=False, fontsize=9)

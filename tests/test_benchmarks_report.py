@@ -101,6 +101,7 @@ def test_a_file_that_is_no_run_is_refused(text: str, message: str, tmp_path: Pat
 
 def test_the_picture_is_drawn_with_and_without_torch_and_not_of_nothing(run: Run, tmp_path: Path) -> None:
     assert [path.name for path in draw(run, tmp_path / "a", "x")] == ["x.png", "x.svg"]
+    assert "25 % of the cores taken by others" in (tmp_path / "a/x.svg").read_text("utf-8")  # as a comment beside the curves
     run.contestants = ["naive", "vectorized"]
     for result in run.layers:
         del result.entries["torch"]
