@@ -3,17 +3,37 @@
 Each names the check that must catch it. ``python -m verification.kill_matrix`` runs every check on every bug.
 """
 
-from verification.bugs import channels, geometry, gradients, memory, numbers, pooling, refusals
+from verification.bugs import (
+    arrays,
+    channels,
+    edges,
+    gradients,
+    layouts,
+    maxima,
+    means,
+    memory,
+    numbers,
+    padding,
+    places,
+    refusals,
+    state,
+)
 from verification.bugs.bend import Bug
 
 __all__ = ["BUGS", "Bug"]
 
 BUGS: tuple[Bug, ...] = (
-    *geometry.BUGS,
+    *places.BUGS,
+    *padding.BUGS,
+    *edges.BUGS,
     *channels.BUGS,
+    *layouts.BUGS,
     *numbers.BUGS,
     *memory.BUGS,
-    *pooling.BUGS,
+    *state.BUGS,
+    *maxima.BUGS,
+    *means.BUGS,
     *gradients.BUGS,
+    *arrays.BUGS,
     *refusals.BUGS,
 )

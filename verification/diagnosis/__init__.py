@@ -12,7 +12,7 @@ import numpy as np
 
 from contract import Array
 from verification.cases import Case
-from verification.diagnosis.likeness import RIGHT, due, likeness
+from verification.diagnosis.likeness import RIGHT, Likeness, affordable, due, likeness
 from verification.diagnosis.reading import near, read_off, taken_as
 from verification.diagnosis.results import Result, run
 from verification.implementation import Implementation
@@ -38,17 +38,17 @@ def explain(implementation: Implementation, failure: Failure) -> list[str]:
 
 
 def _found(implementation: Implementation, case: Case, deadline: float) -> Iterator[str]:
+    if not affordable(case):
+        alike = likeness(implementation, case, deadline)
+        yield from _named(alike)
+        return
     got, right = run(implementation, case), run(RIGHT, due(implementation, case))
     if got is None or right is None:
         return
     yield from _outside(got, right)
     alike = likeness(implementation, case, deadline)
     explained = bool(alike.bugs)
-    if alike.bugs:
-        how = (
-            "like this planted bug, which is not all that is wrong" if alike.unexplained else "exactly like this planted bug"
-        )
-        yield f"It behaves {how}: {'; or: '.join(bug.sentence for bug in alike.bugs[:3])}."
+    yield from _named(alike)
     if got.alike(right):
         yield from [] if explained else [ALONE]
         return
@@ -60,6 +60,13 @@ def _found(implementation: Implementation, case: Case, deadline: float) -> Itera
         explained = explained or read not in ("", FINE)
     if not explained:
         yield from _cures(implementation, case, deadline)
+
+
+def _named(alike: Likeness) -> Iterator[str]:
+    """Yield which planted bugs the implementation behaves like."""
+    if alike.bugs:
+        how = "like this planted bug, which is not all that is wrong" if alike.unexplained else "exactly like this planted bug"
+        yield f"It behaves {how}: {'; or: '.join(bug.sentence for bug in alike.bugs[:3])}."
 
 
 def _outside(got: Result, right: Result) -> Iterator[str]:

@@ -1,8 +1,11 @@
 """Which planted bug an implementation behaves like: one whose every symptom it shows, call after call."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from verification.bugs import BUGS, Bug
 from verification.bugs.reference import Reference
@@ -13,7 +16,8 @@ from verification.implementation import Implementation
 from verification.operations import OPTIONS
 
 RIGHT = Implementation.of(Reference(), "the contract", strict=True)
-SLOW = 0.02  # seconds: a failing case that takes the reference longer is not tried on every bug
+WORK = 2_000_000  # products: a failing case with more is not tried on every bug
+FAR = 256  # cells: nor is one with an option past this, which may make a large result of a small image
 
 
 class Seen(NamedTuple):
@@ -28,9 +32,20 @@ class Seen(NamedTuple):
         """Return whether the implementation is wrong here."""
         return not self.got.alike(self.right)
 
+    @property
+    def raises(self) -> bool:
+        """Return whether the implementation raises and should not: it may well not do this at all."""
+        return self.got.error is not None and self.right.error is None
+
+    @property
+    def plain(self) -> bool:
+        """Return whether nothing but the one bug should be wrong here: float64, and finite."""
+        x = np.asarray(self.case.arguments["x"])
+        return bool(x.dtype == np.float64 and np.isfinite(x).all())
+
 
 class Likeness(NamedTuple):
-    """Planted bugs that cannot be told from each other, and on how many calls something else is wrong, too."""
+    """Planted bugs that cannot be told from each other, and how many wrong results they leave unexplained."""
 
     bugs: list[Bug]
     unexplained: int
@@ -39,24 +54,21 @@ class Likeness(NamedTuple):
 def likeness(implementation: Implementation, case: Case, deadline: float) -> Likeness:
     """Return the planted bugs whose symptoms, on ``case`` and on the samples of its operation, the implementation shows.
 
-    Where a bug is wrong, the implementation must be wrong in the same way; among such bugs, those that leave least to be
-    explained. A call that the implementation does not support, or where it alone raises, tells nothing.
+    Where a bug is wrong on plain numbers, the implementation must be wrong in the same way; among such bugs, those that leave
+    least to be explained. A call that the implementation does not support, or where it alone raises, tells nothing.
     """
-    begin = time.monotonic()
-    first = _observed(implementation, case)
-    quick = time.monotonic() - begin < SLOW
     suspects = [bug for bug in BUGS if case.operation in bug.operations]
-    if first is not None and first.wrong and quick:
-        suspects = [bug for bug in suspects if time.monotonic() < deadline and _explained(bug, [first]) == 1]
-    seen = [first] if first is not None and quick else []
-    for call in samples(case.operation):
+    first = _observed(implementation, case) if affordable(case) else None
+    if first is not None and first.wrong:
+        suspects = [bug for bug in suspects if time.monotonic() < deadline and _shows(bug, first)]
+    seen = [] if first is None else [first]
+    for call in samples(case.operation) if suspects else ():
         observed = _observed(implementation, call) if time.monotonic() < deadline else None
-        seen += [observed] if observed is not None else []
-    explained = {bug.name: _explained(bug, seen) for bug in suspects if time.monotonic() < deadline}
-    most = max(explained.values(), default=0)
-    found = [bug for bug in suspects if most and explained.get(bug.name) == most]
-    wrong = sum(each.wrong and (each.got.error is None or each.right.error is not None) for each in seen)
-    return Likeness(found, wrong - most)
+        seen += [] if observed is None else [observed]
+    left = {bug.name: _unexplained(bug, seen) for bug in suspects if time.monotonic() < deadline}
+    fitting = {name: count for name, count in left.items() if count is not None}
+    least = min(fitting.values(), default=0)
+    return Likeness([bug for bug in suspects if fitting.get(bug.name, -1) == least], least)
 
 
 def due(implementation: Implementation, case: Case) -> Case:
@@ -66,22 +78,44 @@ def due(implementation: Implementation, case: Case) -> Case:
     return case
 
 
+def affordable(case: Case) -> bool:
+    """Return whether a call is quickly made, many times over."""
+    sizes = [np.size(v) for v in case.arguments.values() if isinstance(v, np.ndarray)]
+    kernel = np.prod([abs(v) for v in _integers(case.arguments.get("kernel_size", 1))], dtype=float)
+    largest = max((abs(v) for option in case.options.values() for v in _integers(option)), default=0)
+    return bool(np.prod(sizes, dtype=float) * kernel <= WORK and largest <= FAR)
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _integers(each)
+    elif isinstance(value, int | np.integer):
+        yield int(value)
+
+
 def _observed(implementation: Implementation, case: Case) -> Seen | None:
     asked = due(implementation, case)
     got, right = run(implementation, case), run(RIGHT, asked)
     return None if got is None or right is None else Seen(asked, got, right)
 
 
-def _explained(bug: Bug, seen: list[Seen]) -> int:
-    """Return how many wrong results a bug explains; -1 if it has a symptom that the implementation does not show."""
-    planted, explained = bug.implementation(), 0
-    for case, got, right in seen:
-        buggy = run(planted, case)
-        if buggy is None or (got.error is not None and right.error is None and buggy.error is None):
+def _shows(bug: Bug, seen: Seen) -> bool:
+    buggy = run(bug.implementation(), seen.case)
+    return buggy is not None and buggy.alike(seen.got)
+
+
+def _unexplained(bug: Bug, seen: list[Seen]) -> int | None:
+    """Return how many wrong results a bug does not explain; ``None`` if it explains none, or has a symptom too many."""
+    planted, explained, left = bug.implementation(), 0, 0
+    for each in seen:
+        buggy = run(planted, each.case)
+        if buggy is None or (each.raises and buggy.error is None):
             continue
-        if buggy.alike(right):
-            continue
-        if not buggy.alike(got):
-            return -1
-        explained += 1
-    return explained
+        if buggy.alike(each.got):
+            explained += each.wrong
+        elif each.plain and not buggy.alike(each.right):
+            return None
+        else:
+            left += 1
+    return left if explained else None

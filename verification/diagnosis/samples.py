@@ -89,7 +89,7 @@ POOL: tuple[Recipe, ...] = (
     {"H": 6, "W": 8, "stride": (1, 2), "padding": (1, 1), "R": 3, "S": 2},
     {"H": 5, "W": 6, "stride": 1, "padding": (0, 1), "R": 1, "S": 2},
     {"H": 8, "W": 9, "stride": (2, 1), "dilation": (3, 2)},
-    {"H": 4, "W": 5, "stride": (1, 1), "dilation": (5, 1), "padding": (1, 0)},
+    {"H": 4, "W": 6, "stride": (1, 1), "dilation": (5, 1), "padding": (1, 0)},
     {"H": 8, "W": 8, "stride": (3, 2), "rounding": "floor"},
     {"H": 8, "W": 8, "stride": (3, 2), "rounding": "ceil"},
     {"stride": 1, "rounding": "ceil"},
