@@ -15,7 +15,7 @@ from verification.cases import Case, literal
 
 
 class Layout(NamedTuple):
-    """One form: what it is called, the expression in ``a`` (and ``poison``) that makes it, and the same as a function."""
+    """One form: what it is called, the expression in ``a`` (and ``POISON``) that makes it, and the same as a function."""
 
     name: str
     text: str
@@ -23,32 +23,32 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = (
-    Layout("read-only", "np.broadcast_to({a}, np.shape({a}))", lambda a, _: np.broadcast_to(a, a.shape)),
-    Layout("in Fortran order", "np.asfortranarray({a})", lambda a, _: np.asfortranarray(a)),
+    Layout("read-only", "np.broadcast_to(a, a.shape)", lambda a, _: np.broadcast_to(a, a.shape)),
+    Layout("in Fortran order", "np.asfortranarray(a)", lambda a, _: np.asfortranarray(a)),
     Layout(
         "channels last in memory",
-        "np.moveaxis(np.moveaxis({a}, -3, -1).copy(), -1, -3)",
+        "np.moveaxis(np.moveaxis(a, -3, -1).copy(), -1, -3)",
         lambda a, _: np.moveaxis(np.moveaxis(a, -3, -1).copy(), -1, -3) if a.ndim > 2 else a,
     ),
     Layout(
         "every other cell of a larger array",
-        "np.stack([{a}, np.full_like({a}, {poison})], -1)[..., 0]",
+        "np.stack([a, np.full_like(a, POISON)], -1)[..., 0]",
         lambda a, poison: np.stack([a, np.full_like(a, poison)], -1)[..., 0],
     ),
     Layout(
         "the middle of a larger array",
-        "np.pad({a}, 1, constant_values={poison})[(slice(1, -1),) * np.ndim({a})]",
+        "np.pad(a, 1, constant_values=POISON)[(slice(1, -1),) * a.ndim]",
         lambda a, poison: np.pad(a, 1, constant_values=poison)[(slice(1, -1),) * a.ndim],
     ),
-    Layout("with negative strides", "np.flip(np.flip({a}).copy())", lambda a, _: np.flip(np.flip(a).copy())),
-    Layout("in the other byte order", "({a}).astype('>f8')", lambda a, _: a.astype(a.dtype.newbyteorder())),
+    Layout("with negative strides", "np.flip(np.flip(a).copy())", lambda a, _: np.flip(np.flip(a).copy())),
+    Layout("in the other byte order", "a.astype('>f8')", lambda a, _: a.astype(a.dtype.newbyteorder())),
     Layout(
         "not aligned in memory",
-        "np.frombuffer(b' ' + ({a}).tobytes(), ({a}).dtype, offset=1).reshape(np.shape({a}))",
+        "np.frombuffer(b' ' + a.tobytes(), a.dtype, offset=1).reshape(a.shape)",
         lambda a, _: np.frombuffer(b" " + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
     ),
-    Layout("of a subclass of ndarray", "({a}).view(np.recarray)", lambda a, _: a.view(np.recarray)),
-    Layout("nested lists", "({a}).tolist()", lambda a, _: a.tolist()),
+    Layout("of a subclass of ndarray", "a.view(np.recarray)", lambda a, _: a.view(np.recarray)),
+    Layout("nested lists", "a.tolist()", lambda a, _: a.tolist()),
 )
 
 
@@ -61,9 +61,8 @@ def laid_out(case: Case, layout: Layout) -> Case | None:
     for name, value in case.arguments.items():
         if isinstance(value, np.ndarray) and value.size:
             arguments[name] = layout.make(value, poison)
-            text = layout.text.replace(">f8", f">{value.dtype.str[1:]}")
-            sources[name] = text.format(a="a", poison=literal(poison)).replace("(a)", "a")
-            sources[name] = f"(lambda a: {sources[name]})({literal(value)})"
+            text = layout.text.replace("POISON", literal(poison)).replace(">f8", f">{value.dtype.str[1:]}")
+            sources[name] = f"(lambda a: {text})({literal(value)})"
     return replace(case, arguments=arguments, sources=sources)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from verification.runner import call, for_all, whole
 from verification.strategies import cases
 
 EXAMPLES = 12
-THREADS, CALLS = 8, 24
+THREADS, CALLS = 8, 9  # calls of each thread
 
 
 def layouts(implementation: Implementation, operation: str, log: Log) -> None:
@@ -126,18 +127,25 @@ def state(implementation: Implementation, operation: str, log: Log) -> None:
 
 
 def threads(implementation: Implementation, operation: str, log: Log) -> None:
-    """Make many calls at once, of two kinds, on shared inputs; each must give what it gives alone."""
+    """Make many calls at once, of three kinds, on shared inputs; each must give what it gives alone."""
     able = abilities(implementation, operation, log)
 
     def judge(drawn: tuple[Case, Case]) -> None:
-        alone = [whole(implementation, case) for case in drawn]
+        kinds = (drawn[0], sibling(drawn[0]), drawn[1])
+        alone = [whole(implementation, case) for case in kinds]
+        start = Barrier(THREADS)
+
+        def many(thread: int) -> list[tuple[int, tuple[Array, ...]]]:
+            start.wait()
+            turns = [(thread + turn) % len(kinds) for turn in range(CALLS)]
+            return [(turn, whole(implementation, kinds[turn])) for turn in turns]
+
         with often_switched(), ThreadPoolExecutor(THREADS) as pool:
-            together = list(pool.map(lambda turn: whole(implementation, drawn[turn % 2]), range(CALLS)))
-        for turn, results in enumerate(together):
-            case, expected = drawn[turn % 2], alone[turn % 2]
-            for name, due, got in zip(case.outputs, expected, results, strict=True):
+            together = [result for results in pool.map(many, range(THREADS)) for result in results]
+        for turn, results in together:
+            for name, due, got in zip(kinds[turn].outputs, alone[turn], results, strict=True):
                 if not same(due, got):
-                    raise Failure(f"{name} differs when {THREADS} threads call at once", case, expected=due, got=got)
+                    raise Failure(f"{name} differs when {THREADS} threads call at once", kinds[turn], expected=due, got=got)
                 log.saw(due)
 
     drawn = cases(able, core(able), ("whole",))
