@@ -7,21 +7,16 @@ What it cannot show: anything that depends on sizes beyond these, on the values,
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
-import numpy as np
-
-from contract import Array
-from verification.cases import Case
 from verification.checks import pool_probes, probes, taps
-from verification.checks.calls import Function
-from verification.checks.probes import Index, Probe
-from verification.compare import first, same_shape
+from verification.checks.calls import Function, Probe, compare
+from verification.checks.footprint import footprint
+from verification.checks.ties import ties
 from verification.implementation import Implementation, UnsupportedError
 from verification.operations import CONVOLUTIONS, OPERATIONS
-from verification.outcome import Check, Failure, Log
+from verification.outcome import Check, Log
 
 MAKE: dict[str, Any] = {
     "conv2d": probes.convolution,
@@ -42,12 +37,9 @@ def geometry(implementation: Implementation, operation: str, log: Log) -> None:
     function = Function(implementation, operation, log)
     for probe in every_probe(function):
         try:
-            got = function(probe.case)
+            compare(function, probe)
         except UnsupportedError:
             continue  # the form is in the log already
-        for name, array in zip(probe.case.outputs, got, strict=True):
-            if name in probe.due:
-                compare(function, probe, name, array)
 
 
 def every_probe(function: Function) -> Iterator[Probe]:
@@ -67,51 +59,8 @@ def every_probe(function: Function) -> Iterator[Probe]:
                 yield from make(operation, plane, dtype, variant)
 
 
-def compare(function: Function, probe: Probe, name: str, got: Array) -> None:
-    """Raise Failure, in words and for one image and filter if these show it, unless a result is as it is due."""
-    case, due = probe.case, probe.due[name]
-    same_shape(case, due.shape, got, name, due)
-    wrong = differs(due, got, probe)
-    if not wrong.any():
-        function.log.saw(due)
-        return
-    index = first(wrong)
-    try:
-        message = probe.words(name, index, got)
-    except (ArithmeticError, ValueError):  # NaN or Inf, where there should be a number of times that a cell is read
-        message = f"{name}{list(index)} should be {due[index]}, got {got[index]}"
-    small, key = one_image(case, name, index, due.ndim)
-    try:
-        alone = function(small)[case.outputs.index(name)]
-        if alone.shape == due[key].shape and (differs(due[key], alone, probe) == wrong[key]).all():
-            case, due, got, index = small, due[key], alone, first(wrong[key])
-    except (Failure, UnsupportedError):
-        pass  # in a smaller batch it is another matter: the whole one is shown
-    raise Failure(message, case, expected=due, got=got, index=index)
-
-
-def differs(due: Array, got: Array, probe: Probe) -> Array:
-    """Return which cells are wrong. Means are rounded: a sum of one peak is exact, its division is not."""
-    unit = np.finfo(probe.case.dtype).eps / 2
-    bound = (probe.terms + 1) * unit / (1 - (probe.terms + 1) * unit) * abs(due) if probe.terms else 0
-    with np.errstate(invalid="ignore"):
-        wrong = np.asarray(~(abs(got - due) <= bound) & (got != due), dtype=bool)
-    return wrong if probe.free is None else wrong & ~probe.free
-
-
-def one_image(case: Case, name: str, index: Index, axes: int) -> tuple[Case, tuple[slice, ...]]:
-    """Return the call with only the image and the filter that a wrong cell depends on, and their slice of the result."""
-    arguments, key = dict(case.arguments), [slice(None)] * axes
-    if name in ("y", "indices", "grad_x"):
-        key[0] = slice(index[0], index[0] + 1)
-        arguments |= {each: arguments[each][key[0]] for each in ("x", "grad_output") if each in arguments}
-    if name == "y" and "weight" in arguments and case.option("groups") == 1:
-        key[1] = slice(index[1], index[1] + 1)
-        filters = (slice(None), key[1]) if case.operation == "conv_transpose2d" else key[1]
-        arguments["weight"] = arguments["weight"][filters]
-    return replace(case, arguments=arguments), tuple(key)
-
-
 CHECKS = (
-    Check("geometry", OPERATIONS, geometry, "every small configuration, its whole operator, reads the right cells", least=20),
+    Check("geometry", OPERATIONS, geometry, "every small configuration, its whole operator, reads the right cells", least=10),
+    Check("footprint", OPERATIONS, footprint, "one NaN or Inf reaches exactly the results that are made of it", least=3),
+    Check("ties", OPERATIONS[4:6], ties, "of equal maxima the first is taken, of several NaN the last", least=3),
 )

@@ -10,7 +10,8 @@ import numpy as np
 
 from contract import Array
 from verification.cases import Case
-from verification.checks.probes import Index, Probe, cells, code, decoded
+from verification.checks.calls import Index, Probe
+from verification.checks.probes import cells, code, decoded
 from verification.checks.taps import Plane, inside, operator, plain
 
 PEAK = 5040.0  # divisible by every number of cells up to 10, by 12, 14, 15 and 16: every mean of one peak is whole
@@ -19,7 +20,7 @@ PEAK = 5040.0  # divisible by every number of cells up to 10, by 12, 14, 15 and 
 def max_pool2d(operation: str, plane: Plane, dtype: Any, option: dict[str, Any]) -> Iterator[Probe]:
     """Yield images of distinct negative numbers, each with its largest at another pixel."""
     (H, W), seen = plane.size, windows(plane)
-    x = -2.0 - _shuffled(H * W)  # (H*W, H*W): in each image its own order
+    x = -2.0 - shuffled(H * W)  # (H*W, H*W): in each image its own order
     np.fill_diagonal(x, -1.0)
     under = np.where(seen, x[:, :, np.newaxis], -np.inf)  # (image, pixel, window)
     shape = (H * W, 1, *plane.windows)
@@ -48,7 +49,7 @@ def max_pool2d_backward(operation: str, plane: Plane, dtype: Any, option: dict[s
     """Yield images of distinct numbers with a gradient of one window each; in the last one all windows have one."""
     (H, W), (P, Q), seen = plane.size, plane.windows, windows(plane)
     images = P * Q + 1
-    x = -1.0 - _shuffled(H * W)[np.arange(images) % (H * W)]  # (m, H*W)
+    x = -1.0 - shuffled(H * W)[np.arange(images) % (H * W)]  # (m, H*W)
     coded = code(P * Q, dtype)
     grad = np.vstack([np.eye(P * Q), coded])
     winner = np.where(seen, x[:, :, np.newaxis], -np.inf).argmax(1)  # (m, P*Q)
@@ -90,7 +91,7 @@ def avg_pool2d(operation: str, plane: Plane, dtype: Any, option: dict[str, Any])
         return f"y[n, c, {i}, {j}] should be a sum divided by {given:g}; it is divided by {found:g}"
 
     arguments = {"x": PEAK * np.eye(H * W, dtype=dtype).reshape(-1, 1, H, W), "kernel_size": plain(*plane.taps)}
-    yield Probe(Case(operation, arguments, plane.options(operation) | option), {"y": due}, words, terms=_terms(plane))
+    yield Probe(Case(operation, arguments, plane.options(operation) | option), {"y": due}, words, terms=terms(plane))
 
 
 def avg_pool2d_backward(operation: str, plane: Plane, dtype: Any, option: dict[str, Any]) -> Iterator[Probe]:
@@ -119,7 +120,7 @@ def avg_pool2d_backward(operation: str, plane: Plane, dtype: Any, option: dict[s
         "kernel_size": plain(*plane.taps),
     }
     case = Case(operation, arguments, plane.options(operation) | option)
-    yield Probe(case, {"grad_x": due}, words, terms=_terms(plane) + P * Q)
+    yield Probe(case, {"grad_x": due}, words, terms=terms(plane) + P * Q)
 
 
 def windows(plane: Plane) -> Array:
@@ -144,11 +145,12 @@ def shares(plane: Plane, option: dict[str, Any]) -> Array:
     return np.asarray(under / divisor)
 
 
-def _terms(plane: Plane) -> int:
+def terms(plane: Plane) -> int:
+    """Return how many cells a window has."""
     return int(np.prod(plane.taps))
 
 
-def _shuffled(n: int) -> Array:
+def shuffled(n: int) -> Array:
     """Return n rows, each with the numbers from 0 to n - 1 in an order of its own."""
     rng = np.random.default_rng(n)
     return np.argsort(rng.random((n, n)), axis=1).astype(np.float64)

@@ -11,27 +11,15 @@ grad_output and one more argument: one of them is one-hot, the other is coded, s
 Letters: N images, C channels, K filters, G groups of D channels; H×W pixels, R×S taps, P×Q cells of the result.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from contract import Array
 from verification.cases import Case
+from verification.checks.calls import Index, Probe
 from verification.checks.taps import Plane, operator
-
-Index = tuple[int, ...]
-
-
-class Probe(NamedTuple):
-    """A call, those of its results that are judged, and words for a difference."""
-
-    case: Case
-    due: dict[str, Array]
-    words: Callable[[str, Index, Array], str]  # (name of the result, first wrong index, the whole result)
-    terms: int = 0  # roundings that the result may have suffered; 0: it must be exact
-    free: Array | None = None  # (1, 1, P, Q): cells of y and of the indices that are not judged
-
 
 # ----------------------------------------------------------------------------------------------------- the bilinear sum
 
@@ -82,9 +70,8 @@ def convolution(operation: str, plane: Plane, groups: int, depth: int, dtype: An
     (H, W), (R, S), C, T = plane.size, plane.taps, groups * depth, operator(plane, transposed)
     P, Q = plane.result if transposed else plane.windows
     x = np.eye(C * H * W, dtype=dtype).reshape(-1, C, H, W)
-    every = np.eye(depth * R * S, dtype=dtype).reshape(-1, depth, R, S)  # filter (c, r, s) has its one tap there
-    every = every.swapaxes(0, 1) if transposed else every
-    weight = np.tile(every, (groups, 1, 1, 1))  # (C*R*S, D, R, S); transposed: (C, D*R*S, R, S)
+    weight = one_hot_filters(groups, depth, R, S, transposed)
+    weight = (weight * numbered(groups, len(weight) // groups)).astype(dtype)
     due = forward(x, unfolded(weight, groups, transposed), T).reshape(len(x), -1, P, Q)
 
     def words(_name: str, index: Index, y: Array) -> str:
@@ -92,11 +79,12 @@ def convolution(operation: str, plane: Plane, groups: int, depth: int, dtype: An
         c, r, s = (int(v) for v in np.unravel_index(k, (C, R, S)))
         tap = f"weight[c, k, {r}, {s}]" if transposed else f"weight[k, {c % depth}, {r}, {s}]"
         of = "" if groups == 1 else f" (k of group {c // depth})"
-        right, wrong = (cells("x[n, {}, {}, {}]", v[:, k, i, j].reshape(C, H, W), f" * {tap}") for v in (due, y))
+        group = c // depth + 1.0  # what the taps of a group hold
+        right, wrong = (cells("x[n, {}, {}, {}]", v[:, k, i, j].reshape(C, H, W) / group, f" * {tap}") for v in (due, y))
         return f"y[n, k, {i}, {j}]{of} should read {right or 'only padding'}; it reads {wrong or 'nothing'}"
 
     arguments = {"x": x, "weight": weight, "bias": None}
-    yield Probe(_case(operation, arguments, plane, groups), {"y": due}, words)
+    yield Probe(conv_case(operation, arguments, plane, groups), {"y": due}, words)
 
 
 def conv2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
@@ -115,23 +103,29 @@ def conv2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype
 
     due_x = to_x(grad, unfolded(weight, groups, False), T).reshape(-1, C, H, W)
     x = np.repeat(image, len(grad), 0)
-    yield Probe(_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups), {"grad_x": due_x}, words_x)
+    yield Probe(
+        conv_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups), {"grad_x": due_x}, words_x
+    )
 
-    grad = np.tile(np.eye(P * Q, dtype=dtype).reshape(1, -1, P, Q), (1, groups, 1, 1))  # (1, G*P*Q, P, Q)
+    grad = np.tile(np.eye(P * Q).reshape(-1, P, Q), (groups, 1, 1)) * numbered(groups, P * Q)[..., 0]
+    grad = grad[np.newaxis].astype(dtype)  # (1, G*P*Q, P, Q)
     weight_b = np.repeat(weight, P * Q, 0)  # (G*P*Q, D, R, S)
 
     def words_w(name: str, index: Index, got: Array) -> str:
         if name == "grad_bias":
-            return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], 1; got {got[index]}"
+            return (
+                f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due[name][index]}; got {got[index]}"
+            )
         k, c, r, s = index
+        group = k // (P * Q) + 1.0  # what the cells of a group hold
         i, j = divmod(k % (P * Q), Q)
         g = f"grad_output[n, k, {i}, {j}] * "
-        right, wrong = (cells("x[{}, {}, {}, {}]", decoded(v[index], image), "", g) for v in (due_w, got))
+        right, wrong = (cells("x[{}, {}, {}, {}]", decoded(v[index] / group, image), "", g) for v in (due_w, got))
         return f"grad_weight[k, {c}, {r}, {s}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
 
     due_w = folded(to_weight(grad, image, T), weight_b.shape, groups, False)
-    due = {"grad_weight": due_w, "grad_bias": np.ones(len(weight_b))}
-    yield Probe(_case(operation, {"grad_output": grad, "x": image, "weight": weight_b}, plane, groups), due, words_w)
+    due = {"grad_weight": due_w, "grad_bias": grad.sum((0, 2, 3))}
+    yield Probe(conv_case(operation, {"grad_output": grad, "x": image, "weight": weight_b}, plane, groups), due, words_w)
 
 
 def conv_transpose2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
@@ -140,36 +134,51 @@ def conv_transpose2d_backward(operation: str, plane: Plane, groups: int, depth: 
     coded = code(groups * P * Q, dtype).reshape(1, groups, P, Q)
     taps = np.eye(R * S, dtype=dtype)
     grad = np.einsum("mt,gij->mgtij", taps, coded[0]).reshape(R * S, -1, P, Q)  # (R*S, G*R*S, P, Q): image t through tap t
-    weight = np.tile(taps.reshape(1, R * S, R, S), (C, 1, 1, 1))  # (C, R*S, R, S)
+    weight = (np.tile(taps.reshape(1, R * S, R, S), (C, 1, 1, 1)) * numbered(groups, depth)).astype(dtype)  # (C, R*S, R, S)
 
     def words_x(_name: str, index: Index, got: Array) -> str:
         m, c, p, q = index
         tap = f"weight[{c}, k, {m // S}, {m % S}] * "
-        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index], coded), "", tap) for v in (due_x, got))
+        right, wrong = (
+            cells("grad_output[n, k, {2}, {3}]", decoded(v[index] / (c // depth + 1.0), coded), "", tap) for v in (due_x, got)
+        )
         return f"grad_x[n, {c}, {p}, {q}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
 
     due_x = to_x(grad, unfolded(weight, groups, True), T).reshape(-1, C, H, W)
     x = np.zeros((R * S, C, H, W), dtype)
-    case = _case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups)
+    case = conv_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups)
     yield Probe(case, {"grad_x": due_x}, words_x)
 
-    x = np.tile(np.eye(H * W, dtype=dtype).reshape(1, -1, H, W), (1, groups, 1, 1))  # (1, G*H*W, H, W)
+    x = np.tile(np.eye(H * W).reshape(-1, H, W), (groups, 1, 1)) * numbered(groups, H * W)[..., 0]
+    x = x[np.newaxis].astype(dtype)  # (1, G*H*W, H, W)
     weight = np.ones((x.shape[1], 1, R, S), dtype)
 
     def words_w(name: str, index: Index, got: Array) -> str:
         if name == "grad_bias":
             return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due_b[index]}; got {got[index]}"
         p, q = divmod(index[0] % (H * W), W)
-        pixel = f"x[n, c, {p}, {q}] * "
-        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index], coded), "", pixel) for v in (due_w, got))
+        pixel, group = f"x[n, c, {p}, {q}] * ", index[0] // (H * W) + 1.0  # what the pixels of a group hold
+        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index] / group, coded), "", pixel) for v in (due_w, got))
         return f"grad_weight[c, k, {index[2]}, {index[3]}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
 
     due_w, due_b = folded(to_weight(coded, x, T), weight.shape, groups, True), coded.sum((0, 2, 3))
-    case = _case(operation, {"grad_output": coded, "x": x, "weight": weight}, plane, groups)
+    case = conv_case(operation, {"grad_output": coded, "x": x, "weight": weight}, plane, groups)
     yield Probe(case, {"grad_weight": due_w, "grad_bias": due_b}, words_w)
 
 
-def _case(operation: str, arguments: dict[str, Any], plane: Plane, groups: int) -> Case:
+def numbered(groups: int, each: int) -> Array:
+    """Return the numbers of the groups from 1, each so many times, (groups*each, 1, 1, 1): no group passes for another."""
+    return np.repeat(1.0 + np.arange(groups), each).reshape(-1, 1, 1, 1)
+
+
+def one_hot_filters(groups: int, depth: int, R: int, S: int, transposed: bool) -> Array:
+    """Return one filter for each tap (c, r, s) of a group, 1 there, (G*D*R*S, D, R, S); transposed (G*D, D*R*S, R, S)."""
+    every = np.eye(depth * R * S).reshape(-1, depth, R, S)
+    return np.tile(every.swapaxes(0, 1) if transposed else every, (groups, 1, 1, 1))
+
+
+def conv_case(operation: str, arguments: dict[str, Any], plane: Plane, groups: int) -> Case:
+    """Return the call of a convolution on a plane."""
     return Case(operation, arguments, plane.options(operation) | ({} if groups == 1 else {"groups": groups}))
 
 
@@ -201,9 +210,10 @@ def cells(template: str, count: Array | float, after: str = "", before: str = ""
     """Return the cells that ``count`` is not 0 at, in words, the first three; or what is no sum of cells, as a number."""
     if isinstance(count, float):
         return f"{before}{count:g}{after}"
-    places = np.argwhere(np.round(count, 3) != 0)
+    places = np.argwhere(count != 0)
     found = []
     for place in places[:3]:
-        times = count[tuple(place)]
-        found.append(("" if times == 1 else f"{times:g} * ") + before + template.format(*place) + after)
+        times = float(count[tuple(place)])
+        short = f"{times:g}" if float(f"{times:g}") == times else repr(times)
+        found.append(("" if times == 1 else f"{short} * ") + before + template.format(*place) + after)
     return " + ".join(found) + (f" + {len(places) - 3} more" if len(places) > 3 else "")

@@ -20,6 +20,7 @@ from verification.operations import OPTIONS, POOLS
 
 NONE_EVEN_UNEVEN = ((0, 0), (1, 1), (0, 1))
 SIZES = ((3, 4), (5, 2))  # a wide plane and a tall one, for both axes at a time
+TILED = ((2, 4), (3, 6), (4, 6), (6, 4), (6, 3))  # by windows of 2 or 3, side by side
 
 
 class Axis(NamedTuple):
@@ -37,6 +38,11 @@ class Axis(NamedTuple):
     def reach(self) -> int:
         """Return how many cells a window spans."""
         return 1 + sum(self.dilation for _ in range(1, self.kernel))
+
+    @property
+    def solid(self) -> "Axis":
+        """Return the axis with windows that read every cell from their first tap to their last."""
+        return self._replace(kernel=self.reach, dilation=1)
 
 
 class Plane(NamedTuple):
@@ -153,7 +159,7 @@ def pool_planes(dilated: bool) -> tuple[Plane, ...]:
     """Return the planes of a pooling, the smallest first; where windows do not tile, both with and without a partial one."""
     sides = ((0, 0), (1, 1), (2, 2))
     alone = beside(axes(range(1, 7), range(1, 5), sides, range(1, 4 if dilated else 2)))
-    both = [*alone, *crossed(SIZES, sides[:2], range(1, 3 if dilated else 2))]
+    both = [*alone, *crossed(SIZES, sides[:2], range(1, 3 if dilated else 2)), *squares()]
     allowed = [plane for plane in both if all(2 * v.low <= v.kernel for v in plane[:2])]
     return smallest_first([*allowed, *(plane._replace(rounding="ceil") for plane in allowed)])
 
@@ -175,6 +181,13 @@ def channel_planes(transposed: bool) -> tuple[Plane, ...]:
     heights, widths = (list(stamps(range(n, n + 1), range(1, 3), sides, range(1, 3), 1)) for n in (2, 3))
     planes = [Plane(h, w) for h, w in product(heights, widths)]
     return smallest_first(plane for plane in planes if min(plane.result if transposed else plane.windows) > 0)
+
+
+@cache
+def pool_footprint_planes(dilated: bool) -> tuple[Plane, ...]:
+    """Return the planes of a pooling on which NaN and Inf are put."""
+    chosen = (SIZES[0], *TILED)
+    return tuple(p for p in pool_planes(dilated) if p.size in chosen and max(p.height.dilation, p.width.dilation) < 3)
 
 
 def axes(sizes: range, kernels: range, pads: tuple[Pair, ...], dilations: range) -> Iterator[Axis]:
@@ -203,6 +216,14 @@ def crossed(sizes: tuple[Pair, ...], pads: tuple[Pair, ...], dilations: range) -
     for H, W in sizes:
         heights, widths = (axes(range(n, n + 1), range(1, 4), pads, dilations) for n in (H, W))
         yield from (Plane(h, w) for h, w in product(heights, widths))
+
+
+def squares() -> Iterator[Plane]:
+    """Yield planes with square windows that tile them: all that a pooling with one int takes."""
+    for (H, W), kernel, stride in product(TILED, (1, 2, 3), (1, 2, 3)):
+        plane = Plane(Axis(H, kernel, stride), Axis(W, kernel, stride))
+        if min(plane.windows) > 0 and plane.tiled:
+            yield plane
 
 
 def smallest_first(planes: Iterable[Plane]) -> tuple[Plane, ...]:
