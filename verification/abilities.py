@@ -45,20 +45,25 @@ class Abilities:
         return tuple(name for name in names if name in self.forms)
 
 
-def dtypes(operation: str) -> tuple[str, ...]:
+def known_dtypes(operation: str) -> tuple[str, ...]:
     """Return the names of the dtypes that the contract has an operation take."""
     if operation in CONVOLUTIONS:
         return (*FLOATS, *COMPLEX, *INTEGERS, "object")
     return (*FLOATS, *INTEGERS, "object") if operation.startswith("max") else (*FLOATS, "object")
 
 
-def abilities(implementation: Implementation, operation: str, log: Log) -> Abilities:
-    """Return what a function takes, and note in ``log`` what it does not."""
+def abilities(implementation: Implementation, operation: str, log: Log, dtypes: tuple[str, ...] = CORE) -> Abilities:
+    """Return what a function takes, and note in ``log`` what it does not: of dtypes, those that are asked for.
+
+    Raises UnsupportedError if it takes none of these.
+    """
     found = _ask(implementation, operation)
     names = [*OPTIONS[operation], *(name for name in ARGUMENTS[operation] if name == "bias")]
     log.unsupported.update(name for name in names if name not in found.options)
-    for form, reason in found.refused.items():
-        log.unsupported[f"{form}: {reason}"] += 1
+    others = {*FLOATS, *COMPLEX, *INTEGERS, "object"} - set(dtypes)
+    log.unsupported.update(f"{form}: {reason}" for form, reason in found.refused.items() if form not in others)
+    if not found.dtypes(*dtypes):
+        raise UnsupportedError(" and ".join(dtypes))
     return found
 
 
@@ -155,7 +160,7 @@ VALUES = {  # of each option, one that differs from the default and leaves the p
 def _forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]]:
     """Yield every form by name, with the plainest call that uses it."""
     arrays = {name: v for name, v in plain(operation).arguments.items() if name in ("x", "weight")}
-    for dtype in dtypes(operation):
+    for dtype in known_dtypes(operation):
         yield dtype, plain(operation, **{name: v.astype(int).astype(dtype) for name, v in arrays.items()})
     yield "unbatched", plain(operation, x=arrays["x"][0])
     if operation in CONVOLUTIONS:

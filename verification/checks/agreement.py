@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from verification import compare
-from verification.abilities import COMPLEX, CORE, FLOATS, INTEGERS, Abilities, abilities, dtypes, plain
+from verification.abilities import COMPLEX, CORE, FLOATS, INTEGERS, Abilities, abilities, known_dtypes, plain
 from verification.cases import Case
 from verification.data import NASTY
 from verification.geometry import Geometry
@@ -57,10 +57,7 @@ def drawn(
     implementation: Implementation, operation: str, log: Log, dtypes: tuple[str, ...], regimes: tuple[str, ...], examples: int
 ) -> None:
     """Judge drawn calls in these dtypes and regimes by exact arithmetic; and ask PyTorch, too."""
-    able = abilities(implementation, operation, log)
-    taken = able.dtypes(*dtypes)
-    if not taken:
-        raise UnsupportedError(" and ".join(dtypes))
+    able = abilities(implementation, operation, log, dtypes)
     if not torch.available():
         log.policies["PyTorch"] = "not installed: judged by exact arithmetic alone"
 
@@ -70,7 +67,7 @@ def drawn(
             log.policies["PyTorch"] = f"differs from exact arithmetic, and from this implementation: {said}"
 
     try:
-        for_all(cases(able, taken, regimes), agrees, log, examples)
+        for_all(cases(able, able.dtypes(*dtypes), regimes), agrees, log, examples)
     except Failure as failure:
         if failure.case is not None and (said := other_opinion(failure.case)) is not None:
             failure.message += f"; but PyTorch differs from exact arithmetic here too: {said}"
@@ -105,8 +102,9 @@ def fractions(implementation: Implementation, operation: str, log: Log) -> None:
 def sizes(implementation: Implementation, operation: str, log: Log) -> None:
     """Compare a call of each number of channels, filters, images, taps, rows and columns with exact arithmetic."""
     able = abilities(implementation, operation, log)
+    taken = able.dtypes(*CORE)
     for number, geometry in enumerate(every_size(able)):
-        dtype = np.dtype(CORE[number % 2])
+        dtype = np.dtype(taken[number % len(taken)])
         try:
             judge(implementation, filled(operation, geometry, dtype, "whole", number, biased=able.takes("bias")), log)
         except UnsupportedError as reason:
@@ -143,8 +141,8 @@ def every_size(able: Abilities) -> Iterator[Geometry]:
 
 def dtype_law(implementation: Implementation, operation: str, log: Log) -> None:
     """See that results have the dtype of x: in each dtype, with and without padding, and of an empty batch."""
-    able = abilities(implementation, operation, log)
-    for name in able.dtypes(*dtypes(operation)):
+    able = abilities(implementation, operation, log, known_dtypes(operation))
+    for name in able.dtypes(*known_dtypes(operation)):
         for case in dtype_cases(able, np.dtype(name)):
             try:
                 got = call(implementation, case)

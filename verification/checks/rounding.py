@@ -13,7 +13,7 @@ from verification.abilities import CORE, abilities
 from verification.cases import Case
 from verification.checks.agreement import judge
 from verification.data import NASTY
-from verification.implementation import Implementation, UnsupportedError
+from verification.implementation import Implementation
 from verification.operations import OPERATIONS
 from verification.outcome import Check, Log
 from verification.runner import for_all
@@ -25,8 +25,6 @@ EXAMPLES = 80
 def rounding(implementation: Implementation, operation: str, log: Log) -> None:
     """Search hard data for the largest error over its bound."""
     able = abilities(implementation, operation, log)
-    if not able.dtypes(*CORE):
-        raise UnsupportedError(" and ".join(CORE))
     plain_sums = implementation.error_class(operation) == "gamma"
     regimes = NASTY if plain_sums else tuple(r for r in NASTY if r != "denormal")  # transforms lose what is that small
 
