@@ -1,7 +1,9 @@
 """Absurd options: worked out in Python integers, refused before anything is allocated, or simply valid."""
 
+import sys
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,8 +127,13 @@ def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.
         getattr(implementation, name)(**CALLS[name], **({} if name == "conv_transpose2d" else {"padding": 1, "stride": 1}))
 
 
-def test_this_machines_memory_is_known_or_unlimited() -> None:
+def test_this_machines_memory_is_known_or_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert contract.MEMORY >= 2**26
+    if sys.platform == "linux":
+        total = next(line for line in Path("/proc/meminfo").read_text("ascii").splitlines() if line.startswith("MemTotal:"))
+        assert 1024 * int(total.split()[1]) == contract.MEMORY
+    monkeypatch.delattr("os.sysconf", raising=False)  # as on Windows
+    assert contract._memory() == sys.maxsize
 
 
 def test_more_than_memory_is_refused_though_one_axis_would_fit(implementation: Any) -> None:

@@ -122,6 +122,28 @@ def test_columns_that_do_not_fit(columns: np.ndarray, size: Any, kernel: Any, me
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": [1, 2]}, ValueError, "x must have shape (N, C, H, W) or (C, H, W), got (2,)"),
+        ({"x": [[["1"]]]}, TypeError, "x must hold float16, float32, float64, complex64, complex128, integers"),
+        ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1, got 0"),
+        ({"kernel_size": 4}, ValueError, "the window is larger than the padded input: in height, dilation * (kernel - 1) + 1"),
+        ({"stride": 0}, ValueError, "stride must be at least 1, got 0"),
+        ({"dilation": (1, 0)}, ValueError, "dilation (width) must be at least 1, got 0"),
+        ({"padding": -1}, ValueError, "padding must be at least 0, got -1"),
+        ({"padding": "same", "stride": 2}, ValueError, "padding='same' needs stride 1, got stride (2, 2)"),
+        ({"rounding": "ceil"}, ValueError, "rounding must be one of 'exact', 'floor', got 'ceil'"),
+        ({"stride": 2}, ValueError, "the windows do not tile the input's height: (H - F + 2P)/S + 1 = (3 - 2 + 0 + 0) / 2 + 1"),
+    ],
+    ids=range(10),
+)
+def test_im2col_refuses_what_a_convolution_refuses(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        im2col(**{"x": np.ones((1, 3, 3)), "kernel_size": 2, **change})
+    assert str(caught.value).startswith(message)
+
+
 def test_absurd_columns() -> None:
     with pytest.raises(ValueError, match="the result would have shape"):
         col2im(np.zeros((1, 1)), 10**12, 1)

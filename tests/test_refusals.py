@@ -140,7 +140,11 @@ def padding() -> Iterator[Row]:
     yield CONVS, {"padding": "full"}, ValueError, "padding must be one of 'valid', 'same', got 'full'"
     text = "padding='same' needs stride 1, got stride (1, 2)"
     yield CONVS, {"padding": "same", "stride": (1, 2)}, ValueError, text
-    yield CONVS, {"padding": ((0, -1), (0, 0))}, ValueError, "padding (bottom) must be at least 0, got -1"
+    for i, side in enumerate(("top", "bottom", "left", "right")):
+        pads = [0, 0, 0, 0]
+        pads[i] = -1
+        text = f"padding ({side}) must be at least 0, got -1"
+        yield CONVS, {"padding": (pads[:2], tuple(pads[2:]))}, ValueError, text
     text = "padding (right) must be an integer, got 1.0 of type float"
     yield CONVS, {"padding": ((0, 0), (0, 1.0))}, TypeError, text
     text = "padding must be an int or a pair (left, right), got (0,) with 1 values"
