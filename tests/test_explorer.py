@@ -34,6 +34,7 @@ POSSIBLE = [
     {"H": 6, "W": 9, "C": 3, "K": 4, "F": 2, "S": 3, "P": 0, "D": 3, "rounding": "floor"},
     {"H": 1, "W": 4, "C": 1, "K": 1, "F": 5, "S": 1, "P": 3},
     {"operation": "Max pooling", "H": 6, "W": 8, "C": 3, "rounding": "ceil", "numbers": 2},
+    {"operation": "Max pooling", "H": 5, "W": 8, "F": 2, "S": 3, "rounding": "ceil"},  # the next starts just after the image
     {"operation": "Max pooling", "H": 7, "W": 9, "F": 2, "S": 3, "D": 3, "rounding": "floor"},
     {"operation": "Average pooling", "H": 6, "W": 4, "C": 1, "D": 3, "rounding": "ceil"},
     {"operation": "Average pooling", "count_include_pad": False},
@@ -205,6 +206,7 @@ def test_wherever_the_sliders_stand_there_is_an_output_or_a_reason(chosen: dict[
         assert "2. One window" not in page
     else:
         np.testing.assert_array_equal(defined["y"], expected(defined, vectorized, chosen))
+        assert page.count('data-role="taken"') == sum(defined["y"].shape[1:])
         assert "the same numbers, to the last bit" in page
 
 
