@@ -12,27 +12,32 @@ from pathlib import Path
 
 from verification import profiles
 from verification.bugs import BUGS, Bug
+from verification.bugs.reference import Reference
 from verification.checks import CHECKS
+from verification.implementation import Implementation
+from verification.outcome import Check
 from verification.runner import run_check
 
 PAGE = Path(__file__).parent.parent / "docs" / "kill-matrix.md"
+RIGHT = Implementation.of(Reference(), "the reference", strict=True)
 NAMED, KILLS, PASSES, NOTHING = "◉", "●", "·", ""
-HEAD = """# The kill matrix
+HEAD = f"""# The kill matrix
 
-Every planted bug (a row; verification/bugs/) against every check (a column; verification/checks/). Each bug is in one
-function of an otherwise right implementation; a column that cannot judge that function is blank.
+Every planted bug (a row; `verification/bugs/`) against every check (a column; `verification/checks/`). Each bug sits in one
+function of an otherwise right implementation; where a check cannot judge that function its column is blank.
 
-- {named} the check that the bug names: `tests/test_kill_matrix.py` proves each of these on every run
-- {kills} another check that catches it
-- {passes} a check that passes in spite of it
+- {NAMED} the check that the bug names; `tests/test_kill_matrix.py` proves each of these in every run, in every function that
+  has the bug
+- {KILLS} another check that catches it
+- {PASSES} a check that passes in spite of it
 
-Written by `python -m verification.kill_matrix`: {bugs} bugs, {checks} checks. {survivors}
+Without a bug, the same implementation passes every check. In brackets: public code that had the bug.
 """
 
 
-def kills(bug: Bug, operation: str, check: str) -> bool:
-    """Return whether a check finds the bug in this operation."""
-    return run_check(bug.implementation(operation), operation, CHECKS[check], smallest=False).verdict == "failed"
+def kills(check: Check, implementation: Implementation, operation: str) -> bool:
+    """Return whether a check finds something wrong; the first wrong case will do."""
+    return run_check(implementation, operation, check, smallest=False).verdict == "failed"
 
 
 def row(number: int) -> list[str]:
@@ -43,20 +48,28 @@ def row(number: int) -> list[str]:
     for name, check in CHECKS.items():
         if operation not in check.operations:
             marks.append(NOTHING)
-        elif kills(bug, operation, name):
+        elif kills(check, bug.implementation(operation), operation):
             marks.append(NAMED if name == bug.check else KILLS)
         else:
             marks.append(PASSES)
     return marks
 
 
+def false_alarms(name: str) -> list[str]:
+    """Return the operations in which a check finds something wrong with the reference itself."""
+    profiles.use("ci")
+    return [operation for operation in CHECKS[name].operations if run_check(RIGHT, operation, CHECKS[name]).verdict != "passed"]
+
+
 def page(matrix: list[list[str]]) -> str:
     """Return the page for the marks of all bugs."""
     alive = [bug.name for bug, marks in zip(BUGS, matrix, strict=True) if not {NAMED, KILLS} & set(marks)]
-    survivors = f"Survivors: {', '.join(alive)}." if alive else "Survivors: none."
-    numbers = {"bugs": len(BUGS), "checks": len(CHECKS), "survivors": survivors}
-    lines = [HEAD.format(named=NAMED, kills=KILLS, passes=PASSES, **numbers)]
-    lines += _table(["check", "bugs killed", "named by", "killed by it alone"], [_counts(name, matrix) for name in CHECKS])
+    lines = [
+        HEAD,
+        f"Written by `python -m verification.kill_matrix`: {len(BUGS)} bugs, {len(CHECKS)} checks. "
+        f"Survivors: {', '.join(alive) or 'none'}.\n",
+    ]
+    lines += _table(["check", "bugs caught", "named by", "caught by it alone"], [_counts(name, matrix) for name in CHECKS])
     lines += _table(["bug", "function", *CHECKS], [_cells(bug, marks) for bug, marks in zip(BUGS, matrix, strict=True)])
     return "\n".join(lines)
 
@@ -73,27 +86,28 @@ def _cells(bug: Bug, marks: list[str]) -> list[str]:
     return [f"{bug.sentence}{source}", bug.operations[0], *marks]
 
 
-def _table(head: Sequence[str], rows: list[list[str]]) -> list[str]:
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     lines = [head, ["---"] * len(head), *rows]
     return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every check on every bug and write the page; return 1 if a bug survives its named check."""
+    """Run every check on every bug and write the page; return 1 if a bug survives its check, or the reference does not."""
     parser = argparse.ArgumentParser(prog="python -m verification.kill_matrix", description="Write docs/kill-matrix.md.")
     parser.add_argument("--output", type=Path, default=PAGE, help="the file to write")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: one a core)")
     chosen = parser.parse_args(arguments)
     matrix: list[list[str]] = []
     with ProcessPoolExecutor(chosen.jobs) as pool:
+        alarms = pool.map(false_alarms, CHECKS)
         for marks in pool.map(row, range(len(BUGS))):
             matrix.append(marks)
             sys.stderr.write(f"\r{len(matrix)}/{len(BUGS)} {BUGS[len(matrix) - 1].name:60}")
-    sys.stderr.write("\n")
+        wrong = [f"the reference does not pass {name}: {op}" for name, ops in zip(CHECKS, alarms, strict=True) for op in ops]
+    wrong += [f"survives {bug.check}: {bug.name}" for bug, marks in zip(BUGS, matrix, strict=True) if NAMED not in marks]
     chosen.output.write_text(page(matrix), encoding="utf-8")
-    missed = [bug for bug, marks in zip(BUGS, matrix, strict=True) if NAMED not in marks]
-    sys.stderr.writelines(f"survives its named check, {bug.check}: {bug.name}\n" for bug in missed)
-    return bool(missed)
+    sys.stderr.write("\n" + "".join(f"{line}\n" for line in wrong))
+    return bool(wrong)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ EDGES = (
         "square bounds",
         "the bounds are those of a square: what lies beyond the smaller of height and width is taken for padding",
         (*CONV, "avg_pool2d"),
-        "exact",
+        "geometry",
         bend(bent=_square),
         "caffe#298",
     ),
@@ -35,14 +35,14 @@ EDGES = (
         "last window too early",
         "the last window of an axis reads one cell too early",
         (*CONV, *GRAD, *POOLS),
-        "exact",
+        "geometry",
         bend(position=lambda self, v, i, r: Reference.position(self, v, i, r) - (i == v.windows - 1 > 0)),
     ),
     Bug(
         "remainder dropped at the start",
         "what the windows do not tile is dropped at the top and the left, not at the bottom and the right",
         (*CONV, "max_pool2d", "avg_pool2d"),
-        "exact",
+        "geometry",
         bend(
             position=lambda self, v, i, r: (
                 Reference.position(self, v, i, r)
@@ -54,42 +54,42 @@ EDGES = (
         "last window missing",
         "the last window of an axis is missing: the size lacks its + 1",
         (*CONV, "max_pool2d"),
-        "exact",
+        "geometry",
         bend(count=lambda self, axis, v, rounding: max(Reference.count(self, axis, v, rounding) - 1, 1)),
     ),
     Bug(
         "one window too many",
         "an axis has a window too many",
         (*CONV, "max_pool2d"),
-        "exact",
+        "geometry",
         bend(count=lambda self, axis, v, rounding: Reference.count(self, axis, v, rounding) + 1),
     ),
     Bug(
         "first window of the second strip",
         "window 32 of an axis, the first of a second strip, reads one cell too early",
         (*CONV, "max_pool2d"),
-        "exact",
+        "sizes",
         bend(position=at(32)),
     ),
     Bug(
         "last window of a strip of 64",
         "window 63 of an axis, the last of a strip, reads one cell too late",
         CONV,
-        "exact",
+        "sizes",
         bend(position=at(63, -1)),
     ),
     Bug(
         "windows past 128",
         "window 128 of an axis and those after it read one cell too early",
         CONV,
-        "exact",
+        "sizes",
         bend(position=lambda self, v, i, r: Reference.position(self, v, i, r) - (i >= 128)),
     ),
     Bug(
         "columns past 128",
         "a row buffer of 128 cells: places beyond it are taken for padding",
         (*CONV, "max_pool2d"),
-        "exact",
+        "sizes",
         bend(cell=lambda self, v, p: Reference.cell(self, v, p) if p < 128 else -1),
     ),
 )
@@ -99,7 +99,7 @@ CEIL = (
         "ceil keeps a window in the padding",
         "rounding='ceil' keeps a last window that starts in the bottom or right padding",
         ALL_POOLS,
-        "exact",
+        "geometry",
         bend(
             count=lambda self, axis, v, rounding: (
                 Reference.count(self, axis, v, "floor" if rounding == "ceil" else rounding)
@@ -112,7 +112,7 @@ CEIL = (
         "ceil applied twice",
         "rounding='ceil' adds a window even where the windows tile the input exactly",
         POOLS,
-        "exact",
+        "geometry",
         bend(
             count=lambda self, axis, v, rounding: (
                 (whole := Reference.count(self, axis, v, "floor" if rounding == "ceil" else rounding))
@@ -125,14 +125,14 @@ CEIL = (
         "ceil ignored",
         "rounding='ceil' is taken as 'floor'",
         ALL_POOLS,
-        "exact",
+        "geometry",
         before(lambda a: {"rounding": "floor"} if a["rounding"] == "ceil" else {}),
     ),
     Bug(
         "exact floors",
         "rounding='exact' drops the remainder silently, as 'floor' does",
         (*CONV, "max_pool2d"),
-        "exact",
+        "errors",
         before(lambda a: {"rounding": "floor"} if a["rounding"] == "exact" else {}),
     ),
     Bug(

@@ -31,21 +31,21 @@ OPTIONS = (
         "stride defaults to 1",
         "a pool without a stride takes 1, not kernel_size",
         (*MAX, *AVG),
-        "?",
+        "geometry",
         before(lambda a: {"stride": 1} if a["stride"] is None else {}),
     ),
     Bug(
         "kernel_size as (width, height)",
         "kernel_size is read as (width, height)",
         (*MAX, *AVG),
-        "?",
+        "geometry",
         before(lambda a: {"kernel_size": pair(a["kernel_size"])[::-1]}),
     ),
     Bug(
         "kernel_size of the height on both axes",
         "the height of kernel_size is used on both axes",
         (*MAX, *AVG),
-        "?",
+        "geometry",
         before(lambda a: {"kernel_size": pair(a["kernel_size"])[0]}),
     ),
 )
@@ -55,28 +55,28 @@ MEANS = (
         "padding always counted",
         "count_include_pad=False is ignored: padding is counted",
         (*AVG, *AVG_GRAD),
-        "?",
+        "geometry",
         before(lambda a: {"count_include_pad": True}),  # noqa: ARG005
     ),
     Bug(
         "padding never counted",
         "count_include_pad=True is ignored: padding is not counted",
         (*AVG, *AVG_GRAD),
-        "?",
+        "geometry",
         before(lambda a: {"count_include_pad": False}),  # noqa: ARG005
     ),
     Bug(
         "full size always",
         "partial windows of 'ceil', and those without padding, are divided by the full size",
         (*AVG, *AVG_GRAD),
-        "?",
+        "geometry",
         bend(divisor=lambda _, v, count: np.full(v.windows, v.kernel, object)),  # noqa: ARG005
     ),
     Bug(
         "ceil windows by full size",
         "the last, partial windows of 'ceil' are divided by the full size",
         (*AVG, *AVG_GRAD),
-        "?",
+        "geometry",
         bend(
             divisor=lambda self, v, count: np.full(v.windows, v.kernel, object) if count else Reference.divisor(self, v, count)
         ),
@@ -85,21 +85,21 @@ MEANS = (
         "divisor_override ignored",
         "divisor_override is ignored",
         (*AVG, *AVG_GRAD),
-        "?",
+        "geometry",
         before(lambda a: {"divisor_override": None}),  # noqa: ARG005
     ),
     Bug(
         "sum not divided",
         "the sum is not divided",
         AVG,
-        "?",
+        "geometry",
         bend(divisor=lambda _, v, count: np.ones(v.windows, object)),  # noqa: ARG005
     ),
     Bug(
         "prefix sums",
         "window sums are differences of prefix sums: NaN spreads, errors grow",
         AVG,
-        "?",
+        "footprint",
         bend(gather=_prefix_sums),
     ),
 )
@@ -109,7 +109,7 @@ GRADIENTS = (
         "overlaps assigned",
         "where windows overlap, the gradient is assigned, not added",
         (*MAX_GRAD, *AVG_GRAD, "conv2d_backward", "conv_transpose2d"),
-        "?",
+        "geometry",
         bend(add_at=_assign),
     ),
 )

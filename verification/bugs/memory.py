@@ -47,11 +47,11 @@ def _flipped_in_place(f: Right, a: Arguments) -> Any:
     return y
 
 
-def _pooled_in_place(f: Right, a: Arguments) -> Any:
-    """Use the caller's own image as scratch: NaN there is turned into -inf."""
+def _running_in_place(f: Right, a: Arguments) -> Any:
+    """Take running maxima in the caller's own image."""
     y, x = f(a), a["x"]
-    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-        x[np.isnan(x)] = -np.inf
+    if isinstance(x, np.ndarray) and x.flags.writeable:
+        np.maximum.accumulate(x, -1, out=x)
     return y
 
 
@@ -76,7 +76,7 @@ VIEWS = (
         "slices read as contiguous",
         "a view is read as if its items lay side by side",
         OPERATIONS,
-        "?",
+        "layouts",
         views(_as_if_contiguous),
         "pytorch#180984",
     ),
@@ -84,7 +84,7 @@ VIEWS = (
         "8-byte items",
         "strides are those of 8-byte items, whatever the dtype",
         SOME,
-        "?",
+        "layouts",
         views(_eight_byte_items),
         "numpy#13706",
     ),
@@ -92,36 +92,35 @@ VIEWS = (
         "Fortran order misread",
         "Fortran-ordered arrays are read as if they were in C order",
         SOME,
-        "?",
+        "layouts",
         views(lambda v: v.ravel("K").reshape(v.shape) if v.flags.f_contiguous and not v.flags.c_contiguous else v),
     ),
-    Bug("negative strides lost", "arrays that run backwards are read forwards", SOME, "?", views(_positive_strides)),
-    Bug("read-only refused", "read-only arrays are refused", OPERATIONS, "?", before(_writeable_only)),
-    Bug("lists refused", "nested lists are refused: only arrays have a shape", SOME, "?", before(_arrays_only)),
-    Bug(
-        "subclass returned",
-        "a subclass of ndarray comes back as that subclass",
-        FORWARD,
-        "?",
-        each(lambda y, a: y.view(type(a["x"])) if isinstance(a["x"], np.ndarray) else y),
-    ),
+    Bug("negative strides lost", "arrays that run backwards are read forwards", SOME, "layouts", views(_positive_strides)),
+    Bug("read-only refused", "read-only arrays are refused", OPERATIONS, "layouts", before(_writeable_only)),
+    Bug("lists refused", "nested lists are refused: only arrays have a shape", SOME, "layouts", before(_arrays_only)),
     Bug(
         "result in foreign byte order",
         "the result has the byte order of x",
         FORWARD,
-        "?",
+        "dtype",
         each(lambda y, a: y.astype(np.asarray(a["x"]).dtype) if y.dtype == np.asarray(a["x"]).dtype.newbyteorder("=") else y),
     ),
 )
 
 WRITES = (
-    Bug("filters flipped in place", "the caller's weight is left flipped", CONV, "?", around(_flipped_in_place)),
-    Bug("NaN replaced in place", "NaN in the caller's image is overwritten", ("max_pool2d",), "?", around(_pooled_in_place)),
+    Bug("filters flipped in place", "the caller's weight is left flipped", CONV, "inputs", around(_flipped_in_place)),
+    Bug(
+        "maxima in place",
+        "running maxima are taken in the caller's image",
+        ("max_pool2d",),
+        "inputs",
+        around(_running_in_place),
+    ),
     Bug(
         "input returned",
         "a 1x1 window returns the input itself, not a copy",
         ("max_pool2d", "avg_pool2d"),
-        "?",
+        "inputs",
         around(lambda f, a: f(a) if not _is_identity(a) else np.asarray(a["x"])),
     ),
 )

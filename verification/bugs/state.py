@@ -57,11 +57,11 @@ def _largest_scratch(self: Reference, x: Array, places: Places, fill: Any) -> Ar
 
 
 def _shared_scratch(self: Reference, x: Array, places: Places, fill: Any) -> Array:
-    """Hold the image in one place that all threads share, while another may come in."""
-    self.__dict__["image"] = x
+    """Hold the image in flat memory that all threads share, while another may come in."""
+    self.__dict__["scratch"] = x.ravel()
     time.sleep(1e-4)
-    image = self.__dict__["image"]
-    return Reference.gather(self, image if image.shape == x.shape and image.dtype == x.dtype else x, places, fill)
+    scratch = self.__dict__["scratch"]
+    return Reference.gather(self, np.resize(scratch, x.shape).astype(x.dtype), places, fill)
 
 
 def _uncleared(self: Reference, stamps: Array, places: Places, shape: tuple[int, ...]) -> Array:
@@ -82,51 +82,56 @@ def _accumulated(f: Right, a: Arguments, kept: dict[Any, Any]) -> Any:
 
 
 BUGS = (
-    Bug("one buffer for all results", "the next call overwrites this result", FORWARD, "?", keeping(_same_buffer)),
+    Bug("one buffer for all results", "the next call overwrites this result", FORWARD, "inputs", keeping(_same_buffer)),
     Bug(
         "filters cached by shape",
         "filters of the same shape are taken for the same filters",
         CONV,
-        "?",
+        "state",
         keeping(_filters_by_shape),
     ),
     Bug(
         "filters cached by address",
         "filters at the same address are taken for the same filters, though they have changed",
         CONV,
-        "?",
+        "state",
         keeping(_filters_by_address),
     ),
     Bug(
         "options remembered",
         "a stride or padding once given stays for later calls that give none: a mutable default",
         SOME,
-        "?",
+        "state",
         keeping(_remembered),
     ),
     Bug(
         "stale border",
         "the padding holds what an earlier, larger image left in the scratch",
         SOME,
-        "?",
+        "state",
         bend(gather=_largest_scratch),
         "pytorch#84602",
     ),
     Bug(
-        "scratch shared by threads", "threads share one scratch image", SOME, "?", bend(gather=_shared_scratch), "pytorch#84602"
+        "scratch shared by threads",
+        "threads share one scratch image",
+        SOME,
+        "threads",
+        bend(gather=_shared_scratch),
+        "pytorch#84602",
     ),
     Bug(
         "uncleared memory",
         "sums start from what an earlier call left in the memory of the result",
         ("conv_transpose2d", "conv2d_backward", "avg_pool2d_backward"),
-        "?",
+        "state",
         bend(scatter=_uncleared),
     ),
     Bug(
         "gradients accumulate",
         "gradients are added to those of the call before",
         ("conv2d_backward", "conv_transpose2d_backward"),
-        "?",
+        "state",
         keeping(_accumulated),
     ),
 )
