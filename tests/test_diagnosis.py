@@ -160,6 +160,18 @@ def test_what_is_accepted_silently_is_said() -> None:
     assert bug.sentence in second
 
 
+def test_arithmetic_of_few_bits_is_said_to_have_few() -> None:
+    def brain_floats(x: Any, weight: Any, bias: Any = None) -> Any:
+        short = ((v.view(np.uint32) & 0xFFFF0000).view(np.float32) for v in (x, weight))  # 8 bits, cut off
+        return RIGHT.functions["conv2d"](*short, bias)
+
+    rng = np.random.default_rng(0)
+    x, weight = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 2, 6, 6), (2, 2, 3, 3)))
+    case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {})
+    sentences = explain(Implementation("brain_floats", {"conv2d": brain_floats}), Failure("", case))
+    assert any("arithmetic with about 8 bits, where float32 has 24" in sentence for sentence in sentences)
+
+
 def test_an_exception_is_said_and_what_cures_it() -> None:
     def fussy(x: Any, kernel_size: Any, stride: Any = None) -> Any:
         if not x.flags.c_contiguous:
@@ -186,7 +198,9 @@ def test_what_fits_nothing_is_said_to_fit_nothing() -> None:
     assert explain(RIGHT, Failure("without a case")) == [diagnosis.NOTHING]
 
 
-@pytest.mark.parametrize("result", [None, "text", (), [1, 2, 3], object(), np.zeros(3), {}, iter([])], ids=repr)
+@pytest.mark.parametrize(
+    "result", [None, "text", (), [1, 2, 3], object(), np.zeros(3), {}, iter([])], ids=lambda v: type(v).__name__
+)
 def test_whatever_comes_back_the_diagnosis_is_a_list_of_sentences(result: Any) -> None:
     case = Case("conv2d", {"x": small_integers((1, 1, 3, 3)), "weight": small_integers((1, 1, 2, 2)), "bias": None}, {})
     sentences = explain(Implementation("strange", {"conv2d": lambda *_, **__: result}), Failure("", case))

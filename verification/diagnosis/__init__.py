@@ -13,6 +13,7 @@ import numpy as np
 from contract import Array
 from verification.cases import Case
 from verification.diagnosis.likeness import RIGHT, Likeness, affordable, due, likeness
+from verification.diagnosis.precision import precision, whole
 from verification.diagnosis.reading import near, read_off, taken_as
 from verification.diagnosis.results import Result, run
 from verification.implementation import Implementation
@@ -54,10 +55,11 @@ def _found(implementation: Implementation, case: Case, deadline: float) -> Itera
         return
     if got.error is None and right.error is None:
         read = _read(implementation, case, explained, deadline)
-        yield from [read] if read else []
-        if read in ("", FINE):
+        lost = precision(RIGHT, case, got) if read in ("", FINE) else ""
+        yield from filter(None, [read, lost])
+        if read in ("", FINE) and whole(case):
             yield from _where(got, right)
-        explained = explained or read not in ("", FINE)
+        explained = explained or bool(lost) or read not in ("", FINE)
     if not explained:
         yield from _cures(implementation, case, deadline)
 
