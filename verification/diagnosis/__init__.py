@@ -39,6 +39,8 @@ def explain(implementation: Implementation, failure: Failure) -> list[str]:
 
 
 def _found(implementation: Implementation, case: Case, deadline: float) -> Iterator[str]:
+    if not implementation.accepts(case.operation, "rounding"):
+        case = replace(case, options={name: v for name, v in case.options.items() if name != "rounding"})
     if not affordable(case):
         alike = likeness(implementation, case, deadline)
         yield from _named(alike)
@@ -89,7 +91,7 @@ def _outside(got: Result, right: Result) -> Iterator[str]:
 
 def _read(implementation: Implementation, case: Case, explained: bool, deadline: float) -> str:
     """Return what the one-hot probe reads off, and what options must be taken for, in words."""
-    small = near(case)
+    small = near(implementation, case)
     if small is None or time.monotonic() > deadline:
         return ""
     cell = read_off(implementation, small)

@@ -45,7 +45,7 @@ class Seen(NamedTuple):
 
 
 class Likeness(NamedTuple):
-    """Planted bugs that cannot be told from each other, and how many wrong results they leave unexplained."""
+    """Planted bugs that cannot be told from each other, and how many wrong results on plain numbers they do not explain."""
 
     bugs: list[Bug]
     unexplained: int
@@ -61,14 +61,16 @@ def likeness(implementation: Implementation, case: Case, deadline: float) -> Lik
     first = _observed(implementation, case) if affordable(case) else None
     if first is not None and first.wrong:
         suspects = [bug for bug in suspects if time.monotonic() < deadline and _shows(bug, first)]
-    seen = [] if first is None else [first]
+    else:
+        first = None
+    seen = []
     for call in samples(case.operation) if suspects else ():
         observed = _observed(implementation, call) if time.monotonic() < deadline else None
-        seen += [] if observed is None else [observed]
-    left = {bug.name: _unexplained(bug, seen) for bug in suspects if time.monotonic() < deadline}
+        seen += [] if observed is None or observed.raises else [observed]
+    left = {bug.name: _unexplained(bug, seen, first is not None) for bug in suspects if time.monotonic() < deadline}
     fitting = {name: count for name, count in left.items() if count is not None}
-    least = min(fitting.values(), default=0)
-    return Likeness([bug for bug in suspects if fitting.get(bug.name, -1) == least], least)
+    least = min(fitting.values(), default=(0, 0))
+    return Likeness([bug for bug in suspects if fitting.get(bug.name) == least], least[0])
 
 
 def due(implementation: Implementation, case: Case) -> Case:
@@ -105,17 +107,20 @@ def _shows(bug: Bug, seen: Seen) -> bool:
     return buggy is not None and buggy.alike(seen.got)
 
 
-def _unexplained(bug: Bug, seen: list[Seen]) -> int | None:
-    """Return how many wrong results a bug does not explain; ``None`` if it explains none, or has a symptom too many."""
-    planted, explained, left = bug.implementation(), 0, 0
+def _unexplained(bug: Bug, seen: list[Seen], shown: bool) -> tuple[int, int] | None:
+    """Return how many wrong results a bug does not explain, on plain numbers and on others.
+
+    ``None`` if it has a symptom that the implementation lacks on plain numbers; or if no symptom is seen (``shown``: or was).
+    """
+    planted, left = bug.implementation(), [0, 0]
     for each in seen:
         buggy = run(planted, each.case)
-        if buggy is None or (each.raises and buggy.error is None):
+        if buggy is None:
             continue
         if buggy.alike(each.got):
-            explained += each.wrong
+            shown = shown or (each.wrong and each.plain)
         elif each.plain and not buggy.alike(each.right):
             return None
         else:
-            left += 1
-    return left if explained else None
+            left[not each.plain] += 1
+    return (left[0], left[1]) if shown else None

@@ -56,18 +56,19 @@ class Small(NamedTuple):
         if self.primary == "grad_output":
             arguments["x"] = np.zeros((len(primary), *self.image)) if x is None else x
         if weight is None:
-            arguments["kernel_size"] = self.weight
+            arguments["kernel_size"] = self.weight[0] if self.weight[0] == self.weight[1] else self.weight
         else:
             arguments |= {"weight": weight} | ({} if self.primary == "grad_output" else {"bias": None})
         return Case(self.operation, arguments, self.options)
 
 
-def near(case: Case) -> Small | None:
+def near(implementation: Implementation, case: Case) -> Small | None:
     """Return a geometry with the options of ``case`` and few, small arrays; ``None`` if the contract refuses ``case``."""
     forward = case.operation.removesuffix("_backward")
     options = {name: v for name, v in case.options.items() if name != "return_indices"}
+    asked = due(implementation, case)
     try:
-        a = _checked(forward, case)
+        a = _checked(forward, asked)
     except (TypeError, ValueError):
         return None
     transposed = forward == "conv_transpose2d"
@@ -86,7 +87,8 @@ def near(case: Case) -> Small | None:
     right = getattr(Reference(), forward)
     try:
         arrays = [np.zeros((1, *small.image)), taps if isinstance(a, Pool) else np.zeros(weight)]
-        return small._replace(result=right(*arrays, **options).shape[1:])
+        floored = {name: v for name, v in asked.options.items() if name == "rounding"}
+        return small._replace(result=right(*arrays, **options | floored).shape[1:])
     except (TypeError, ValueError):
         return None
 

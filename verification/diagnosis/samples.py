@@ -24,6 +24,9 @@ CONV: tuple[Recipe, ...] = (
     {},
     {"N": 2, "C": 3, "K": 4, "H": 6, "W": 7, "bias": True},
     {"H": 6, "W": 9, "stride": (2, 3)},
+    {"H": 6, "W": 7, "stride": 2},  # one number for both axes, for those who take no pairs
+    {"H": 4, "W": 6, "padding": 1},
+    {"H": 7, "W": 9, "dilation": 2},
     {"H": 7, "W": 9, "R": 3, "S": 3, "stride": (2, 3)},
     {"H": 5, "W": 5, "R": 1, "S": 1, "stride": (2, 2), "C": 2},
     {"H": 4, "W": 6, "padding": (3, 1)},
@@ -63,6 +66,9 @@ TRANSPOSED: tuple[Recipe, ...] = (
     {},
     {"N": 2, "C": 3, "K": 4, "bias": True},
     {"stride": (2, 3), "R": 3, "S": 2},
+    {"stride": 2},
+    {"padding": 1},
+    {"dilation": 2},
     {"stride": (3, 2), "output_padding": (2, 1), "padding": (1, 0)},
     {"H": 4, "W": 6, "padding": (1, 2), "R": 3, "S": 4},
     {"dilation": (3, 2), "R": 3},
@@ -86,6 +92,10 @@ POOL: tuple[Recipe, ...] = (
     {},
     {"N": 2, "C": 3, "H": 6, "W": 9, "stride": (2, 3)},
     {"H": 6, "W": 9},  # stride is kernel_size
+    {"H": 6, "W": 8, "R": 2, "S": 2},  # one number for both axes, for those who take no pairs
+    {"H": 5, "W": 9, "R": 3, "S": 3, "stride": 2},
+    {"H": 4, "W": 6, "R": 2, "S": 2, "stride": 2, "padding": 1},
+    {"H": 7, "W": 8, "R": 3, "S": 3, "stride": 1, "dilation": 2},
     {"H": 6, "W": 8, "stride": (1, 2), "padding": (1, 1), "R": 3, "S": 2},
     {"H": 5, "W": 6, "stride": 1, "padding": (0, 1), "R": 1, "S": 2},
     {"H": 8, "W": 9, "stride": (2, 1), "dilation": (3, 2)},
@@ -96,6 +106,7 @@ POOL: tuple[Recipe, ...] = (
     {"H": 7, "W": 7, "R": 2, "S": 2, "stride": (2, 3), "padding": 1, "rounding": "ceil"},
     {"H": 6, "W": 6, "R": 2, "S": 2, "stride": 2, "padding": 1, "rounding": "ceil"},
     {"H": 8, "W": 8, "stride": (3, 2)},  # refused: the windows do not tile
+    {"special": "negative", "stride": 1},
     {"special": "negative", "stride": 1, "padding": 1},
     {"special": "ties", "stride": 1},
     {"special": "nan", "stride": 1, "H": 6, "W": 7},
@@ -147,7 +158,7 @@ def sample(operation: str, recipe: Recipe, seed: int, indices: bool = False) -> 
         arguments["weight"] = _values(rng, (outer, inner // recipe.get("groups", 1), size["R"], size["S"]), recipe, True)
         arguments["bias"] = _values(rng, (size["K"],), recipe, True) if "bias" in recipe else None
     else:
-        arguments["kernel_size"] = (size["R"], size["S"])
+        arguments["kernel_size"] = size["R"] if size["R"] == size["S"] else (size["R"], size["S"])
     if "unbatched" in recipe:
         arguments["x"] = arguments["x"][0]
     if operation.endswith("_backward"):
