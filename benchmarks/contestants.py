@@ -86,7 +86,6 @@ def _torch(layer: Layer, arrays: dict[str, Array]) -> Call:
     """Return torch's call, on tensors that share the arrays' memory."""
     import torch
 
-    torch.set_grad_enabled(False)
     t = {name: torch.from_numpy(array) for name, array in arrays.items()}
     return torch_call(layer, t)
 

@@ -47,7 +47,6 @@ def judge(layer: Layer, dtype: str, seed: int, file: str) -> None:
     """Save what is right, one array or the three gradients; as many bounds; and those of WEAKER (in the judge's process)."""
     import torch
 
-    torch.set_grad_enabled(False)
     tensors = {name: torch.from_numpy(a).double() for name, a in inputs(layer, dtype, seed).items()}
     expected = as_arrays(torch_call(layer, tensors)())
     if layer.operation == "max_pool2d":
