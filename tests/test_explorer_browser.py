@@ -120,7 +120,7 @@ def test_moving_a_slider_changes_the_picture(page: Any) -> None:
     before = picture(page).screenshot()
     assert places(page, "window")[0] == "2,2"
     slide(page, "j, column")
-    picture(page).locator("[data-role=window][data-cell='2,4']").first.wait_for()  # one column further at stride 2
+    picture(page).locator("[data-role=window][data-cell='2,6']").first.wait_for()  # 2 to 4 before, 4 to 6 now
     assert places(page, "window") == [f"{2 + r},{4 + s}" for r in range(3) for s in range(3)] * 2
     assert places(page, "output") == ["1,2"]
     moved = picture(page).screenshot()
