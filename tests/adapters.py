@@ -128,6 +128,9 @@ def avg_pool2d_backward(
 
 
 def _conv(stride: Any, padding: Any, dilation: Any, groups: Any, rounding: str) -> Forward:
+    if rounding == "ceil":
+        raise ValueError("a convolution has no partial windows")
+
     def call(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         pads = padding
         if isinstance(padding, tuple) and isinstance(padding[0], tuple):

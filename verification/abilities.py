@@ -34,7 +34,8 @@ class Abilities:
     options: frozenset[str]  # the options in its signature, and "bias"
     forms: frozenset[str]  # "float16", "unbatched", "stride pair", "padding sides", "padding same" ...
     refused: dict[str, str]  # form -> what the function said
-    untiled: str | None  # without a rounding option: "raises" or "floors" where windows do not tile, or None for neither
+    untiled: str | None  # without a rounding option: "raises" or "floors" where windows do not tile, or "neither"
+    untiled_case: Case | None  # the call that showed it
 
     def takes(self, *forms: str) -> bool:
         """Return whether the function takes each of these forms."""
@@ -80,9 +81,8 @@ def _ask(implementation: Implementation, operation: str) -> Abilities:
         excused = works and not implementation.strict and not _must(form, operation)
         if isinstance(answer, UnsupportedError) or (answer is not None and excused):
             refused[form] = summary(answer)
-    return Abilities(
-        operation, options, frozenset(forms) - frozenset(refused), refused, _untiled(implementation, operation, options)
-    )
+    untiled = _untiled(implementation, operation, options)
+    return Abilities(operation, options, frozenset(forms) - frozenset(refused), refused, *untiled)
 
 
 def _must(form: str, operation: str) -> bool:
@@ -101,26 +101,26 @@ def _answer(implementation: Implementation, case: Case) -> Exception | None:
     return None
 
 
-def _untiled(implementation: Implementation, operation: str, options: frozenset[str]) -> str | None:
-    """Return what becomes of windows that do not tile, for a function without a ``rounding`` option."""
+def _untiled(implementation: Implementation, operation: str, options: frozenset[str]) -> tuple[str | None, Case | None]:
+    """Return what becomes of windows that do not tile, without a ``rounding`` option, and the case that showed it."""
     if (
         "rounding" in options
         or operation.startswith("conv_transpose2d")
         or ("stride" not in options and operation in CONVOLUTIONS)
     ):
-        return None
+        return None, None
     case = (
         plain(operation, {"stride": 3})
         if operation in CONVOLUTIONS
         else plain(operation, x=np.arange(30.0).reshape(1, 1, 5, 6))
     )
-    if _answer(implementation, case) is not None:
-        return "raises"
     try:
         results = call(implementation, case)
-    except (Failure, UnsupportedError):
-        return None
-    return "floors" if [r.shape for r in results] == [e.shape for e in exact.expected(case)] else None
+    except UnsupportedError:
+        return None, None
+    except Failure as failure:
+        return ("raises" if failure.raised else "neither"), case
+    return ("floors" if [r.shape for r in results] == [e.shape for e in exact.expected(case)] else "neither"), case
 
 
 def plain(operation: str, options: dict[str, Any] | None = None, **arguments: Any) -> Case:

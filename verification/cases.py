@@ -85,8 +85,19 @@ def _array(array: np.ndarray[Any, Any]) -> str:
     dtype = f"np.{array.dtype.name}" if array.dtype.isnative else repr(array.dtype.str)
     if array.dtype == object:
         dtype = "object"
-    values = f"np.zeros({array.shape}" if array.size == 0 else f"np.array({literal(array.tolist())}"
-    return f"{values}, dtype={dtype})"
+    if array.size == 0:
+        return f"np.zeros({array.shape}, dtype={dtype})"
+    values = array.tolist()
+    if array.dtype.kind == "f" and _all_whole(array.astype(np.float64)):
+        values = array.astype(np.int64).tolist()  # 1 is shorter than 1.0, and the dtype is named
+    return f"np.array({literal(values)}, dtype={dtype})"
+
+
+def _all_whole(array: np.ndarray[Any, Any]) -> bool:
+    """Return whether integers would say the same as these floats."""
+    finite = np.where(np.isfinite(array), array, 0.5)
+    negative_zero = (finite == 0) & np.signbit(finite)
+    return bool(np.all((finite == np.rint(finite)) & (abs(finite) < 2.0**53) & ~negative_zero))
 
 
 def _number(value: Any) -> str:
