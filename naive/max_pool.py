@@ -131,10 +131,9 @@ def _largest(a: Pool, n: int, c: int, i: int, j: int) -> tuple[Any, int]:
 
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:
-    """Return (N, C, P, Q), counting the window starts."""
+    """Return (N, C, P, Q), counting the window starts: never more of them than padded pixels, which are known to fit."""
     P, Q = (
         len(starts(axis, a.x.shape[2 + axis], a.kernel[axis], a.stride[axis], a.padding[axis], d, a.rounding))
         for axis, d in enumerate(a.dilation)
     )
-    contract.memory_fits("the result", (*a.x.shape[:2], P, Q), a.x.itemsize)
     return a.x.shape[0], a.x.shape[1], P, Q

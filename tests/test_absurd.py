@@ -105,6 +105,18 @@ def test_a_dilation_or_stride_that_moves_nothing_is_valid(implementation: Any, n
     assert all(map(np.array_equal, got, expected))
 
 
+@pytest.mark.parametrize("n", ABSURD)
+@pytest.mark.usefixtures("frugal")
+def test_a_small_gradient_of_an_absurd_result_is_refused(implementation: Any, n: int) -> None:
+    x, one = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))
+    options = {"stride": n, "padding": n // 2, "dilation": 1}  # stamps at 0 and n; padding leaves the middle
+    y = implementation.conv_transpose2d(x, one, **options)
+    assert y.shape == (1, 1, 1 + n % 2, 1 + n % 2)
+    assert not y.any()
+    with pytest.raises((ValueError, MemoryError)):
+        implementation.conv_transpose2d_backward(y, x, one, **options)
+
+
 def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refusal(memory: int, name: str, **options: Any) -> str:
         monkeypatch.setattr(contract, "MEMORY", memory)

@@ -191,6 +191,11 @@ def test_groups_pair_channels_and_filters_in_order(implementation: Any) -> None:
     assert implementation.conv_transpose2d(x, weight, groups=2).ravel().tolist() == [41, 52, 63, 1700, 2800, 3900]
 
 
+def test_many_groups_at_once(implementation: Any) -> None:
+    y = implementation.conv2d(np.ones((1, 6, 1, 1), int), np.arange(6).reshape(3, 2, 1, 1), groups=3)
+    assert y.ravel().tolist() == [0 + 1, 2 + 3, 4 + 5]
+
+
 def test_output_padding_adds_rows_and_columns_at_the_end(implementation: Any) -> None:
     y = implementation.conv_transpose2d([[[1, 2]]], [[[[1]]]], stride=(3, 2), output_padding=(2, 1))
     assert y.tolist() == [[[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]

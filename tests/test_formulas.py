@@ -88,6 +88,40 @@ def test_a_size_that_is_no_integer_is_an_error_and_shows_its_arithmetic(formulas
             formulas.max_pool(np.zeros((W, W, 1)), F, S)
 
 
+def test_the_naive_words_to_the_letter() -> None:
+    for sizes, words in (
+        ((10, 3, 2, 1), "(10 - 3 + 2*1)/2 + 1 = 9/2 + 1 is not an integer: the windows do not tile the input"),
+        ((2, 7, 1, 1), "(2 - 7 + 2*1)/1 + 1: the filter (F = 7) is larger than the padded input (W + 2P = 4)"),
+    ):
+        with pytest.raises(ValueError, match=r"W - F") as caught:
+            naive.formulas.output_size(*sizes)
+        assert str(caught.value) == f"(W - F + 2P)/S + 1 = {words}"
+    for sizes, words in (
+        ((4, 1), "(4 - 1)/2 is not an integer: padding on both sides cannot be equal"),
+        ((1, 3), "(1 - 3)/2 is negative: no padding does this"),
+    ):
+        with pytest.raises(ValueError, match=r"F - S") as caught:
+            naive.formulas.same_padding(*sizes)
+        assert str(caught.value) == f"(F - S)/2 = {words}"
+
+
+def test_zero_padding(formulas: Any) -> None:
+    padded = formulas.zero_pad(X[:3, :2], 2)
+    assert np.array_equal(padded, np.pad(X[:3, :2], ((2, 2), (2, 2), (0, 0))))
+    assert padded.shape == (7, 6, 4)
+    assert not np.shares_memory(formulas.zero_pad(X, 0), X)
+    assert formulas.output_size(7, 3) == 5  # stride 1 and no padding, unless they are given
+
+
+def test_memory_is_counted_before_it_is_taken(formulas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.MEMORY", 3 * 5 * 6 * 8)
+    assert formulas.zero_pad(np.ones((1, 3, 6)), 1).shape == (3, 5, 6)
+    text = "the padded input would have shape (3, 5, 7) and 840 bytes, more than this machine's 720"
+    with pytest.raises(ValueError, match=r"bytes") as caught:
+        formulas.zero_pad(np.ones((1, 3, 7)), 1)
+    assert str(caught.value) == text
+
+
 def test_same_padding_keeps_the_size(formulas: Any) -> None:
     for F in range(1, 30, 2):  # P = (F - 1)/2 with stride 1
         assert formulas.same_padding(F) == formulas.same_padding(F, 1) == (F - 1) // 2
@@ -229,13 +263,13 @@ def test_the_pooling_example(formulas: Any) -> None:
 
 @pytest.mark.parametrize(("F", "S"), [(2, 2), (3, 2), (3, 1), (11, 5), (1, 2), (1, 1)])
 def test_pooling_keeps_the_depth_and_takes_maxima(formulas: Any, F: int, S: int) -> None:
-    square = X[:10, :10] if F == 2 else X
-    V = formulas.max_pool(square, F, S)
-    side = (len(square) - F) // S + 1
-    assert V.shape == (side, side, 4)
+    volume = X[:8, :10] if F == 2 else X[:, :9] if (F, S) == (3, 2) else X
+    V = formulas.max_pool(volume, F, S)
+    A, B = ((n - F) // S + 1 for n in volume.shape[:2])
+    assert V.shape == (A, B, 4)
     for i, j, c in np.ndindex(V.shape):
-        assert V[i, j, c] == max(square[i * S : i * S + F, j * S : j * S + F, c].ravel())
-    assert not np.shares_memory(V, square)
+        assert V[i, j, c] == max(volume[i * S : i * S + F, j * S : j * S + F, c].ravel())
+    assert not np.shares_memory(V, volume)
 
 
 def test_the_pooling_of_the_notes_picture() -> None:

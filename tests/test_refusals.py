@@ -75,6 +75,8 @@ def shapes() -> Iterator[Row]:
     yield CONVS, {"x": X[:, :1]}, ValueError, text
     text = "weight has shape (4, 2, 2, 3): 2 channels per filter x 2 groups = 4, but x has 2 channels"
     yield CONVS, {"groups": 2}, ValueError, text
+    text = "weight has shape (4, 3, 2, 5): 3 channels per filter x 1 groups = 3, but x has 2 channels"
+    yield CONVS, {"weight": np.zeros((4, 3, 2, 5))}, ValueError, text
     yield TRANSPOSEDS, {"x": X[:, :1]}, ValueError, "weight has shape (2, 4, 2, 3): made for 2 channels, but x has 1"
     for bias in (np.zeros(3), np.zeros((4, 1)), np.float64(0)):
         text = f"bias must have shape (4,), one value for each filter, got {bias.shape}"
