@@ -1,5 +1,6 @@
 """The hostile checks: each finds what it is for, in words; and correct code passes."""
 
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -170,8 +171,7 @@ class Racing:
 
     def conv2d(self, x: Any, weight: Any, bias: Any = None, **options: Any) -> Any:
         self.scratch["x"] = np.array(x)
-        for _ in range(50):  # anything that takes a while
-            pass
+        time.sleep(0.001)  # long enough for the other threads to come by
         try:
             return vectorized.conv2d(self.scratch["x"], weight, bias, **options)
         except (TypeError, ValueError):
