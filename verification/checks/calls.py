@@ -16,6 +16,7 @@ from verification.outcome import Failure, Log
 from verification.runner import call, whole
 
 Index = tuple[int, ...]
+ARRAYS = {"x", "kernel_size", "weight"}  # what has forms without being an option
 UNTILED = "windows that do not tile"
 
 
@@ -58,7 +59,7 @@ class Function:
         if loose and case.options.get("rounding") == "floor" and "rounding" not in self.able.options:
             case = replace(case, options={name: value for name, value in case.options.items() if name != "rounding"})
         for option, form in forms(case):
-            if option not in self.able.options | {"kernel_size", "weight"} or form in self.able.refused:
+            if option not in self.able.options | ARRAYS or form in self.able.refused:
                 raise UnsupportedError(form)
         return case
 
@@ -71,6 +72,8 @@ def forms(case: Case) -> Iterator[tuple[str, str]]:
         yield option, f"{option} {value}" if isinstance(value, str) and option == "padding" else option
     if case.arguments.get("bias") is not None:
         yield "bias", "bias"
+    if np.ndim(case.arguments["x"]) == 3:
+        yield "x", "unbatched"
     if isinstance(case.arguments.get("kernel_size"), tuple):
         yield "kernel_size", "kernel_size pair"
     if case.operation in CONVOLUTIONS and np.shape(case.arguments["weight"])[2:] != (3, 3):

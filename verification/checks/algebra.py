@@ -1,0 +1,67 @@
+"""Algebra: what must be true of results whatever they are, so that no judge is needed; exactly, in small whole numbers.
+
+    linearity    f(2a - 3b) = 2 f(a) - 3 f(b), in each argument; a bias adds; a maximum follows every increasing map
+    symmetry     images, channels and filters in another order, or one by one; rows for columns; an image shifted by a stride
+    equivalence  padding is a padded image, dilation a filter stuffed with zeros, groups are convolutions side by side, a stride
+                 leaves windows out, 1x1 is a matrix product, a transposed convolution an adjoint, a pool its definition
+
+Here are the checks; linear.py, symmetry.py, conv_algebra.py and pool_algebra.py have the relations.
+
+What these cannot show: a function that is wrong in a consistent way, such as with every kernel flipped (geometry shows it).
+"""
+
+from verification.cases import Case
+from verification.checks import conv_algebra, linear, pool_algebra, symmetry
+from verification.checks.calls import Function
+from verification.checks.claims import Relation, caller, tamed
+from verification.compare import equal
+from verification.implementation import Implementation, UnsupportedError
+from verification.operations import OPERATIONS
+from verification.outcome import Check, CheckFunction, Failure, Log
+from verification.runner import for_all
+from verification.strategies import cases
+
+EXAMPLES = 50
+
+
+def holding(relations: dict[str, tuple[Relation, ...]]) -> CheckFunction:
+    """Return the check that the relations of an operation hold in drawn calls."""
+
+    def check(implementation: Implementation, operation: str, log: Log) -> None:
+        function = Function(implementation, operation, log)
+
+        def judge(case: Case) -> None:
+            for relation in relations[operation]:
+                holds(relation, function, tamed(case))
+
+        for_all(cases(function.able, (function.dtype.name,), ("whole",)), judge, log, EXAMPLES)
+
+    return check
+
+
+def holds(relation: Relation, function: Function, case: Case) -> None:
+    """Raise Failure, in the relation's words, unless it holds for a call, as far as the function goes the other ways to it."""
+    try:
+        for claim in relation(caller(function), case):
+            try:
+                equal(claim.case, claim.due, claim.got, function.log, claim.name, claim.open_cells)
+            except Failure as failure:
+                failure.message = f"{claim.words}; but {failure.message}"
+                raise
+    except UnsupportedError:
+        return
+
+
+CHECKS = (
+    Check(
+        "linearity", OPERATIONS, holding(linear.LINEARITY), "results are linear, a bias adds, a maximum keeps order", least=5
+    ),
+    Check("symmetry", OPERATIONS, holding(symmetry.SYMMETRY), "order, rows for columns, and shifts do not matter", least=5),
+    Check(
+        "equivalence",
+        OPERATIONS,
+        holding({**conv_algebra.EQUIVALENCES, **pool_algebra.EQUIVALENCES}),
+        "each option is worth another call without it",
+        least=5,
+    ),
+)
