@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from verification.bugs.bend import Arguments, Bug, Right, lenient
-from verification.operations import OPERATIONS
+from verification.operations import CONVOLUTIONS
 
 CONV = ("conv2d",)
 SOME = ("conv2d", "max_pool2d")
+SEVERAL = (*CONVOLUTIONS, "max_pool2d_backward", "avg_pool2d_backward")  # those that take several arrays
 
 
 def _nothing(f: Right, a: Arguments) -> Any:  # noqa: ARG001
@@ -43,6 +44,11 @@ def _promoted(f: Right, a: Arguments) -> Any:
     return f(a | {name: np.asarray(a[name]).astype(dtype) for name in names})
 
 
+def _as_integers(f: Right, a: Arguments) -> Any:
+    """Take every array as int64."""
+    return f(a | {name: np.asarray(a[name]).astype(np.int64) for name in ("x", "weight", "bias") if a.get(name) is not None})
+
+
 def _zero_gradients(f: Right, a: Arguments) -> Any:  # noqa: ARG001
     """Return gradients of the right shapes."""
     x, w = np.asarray(a["x"]), a.get("weight")
@@ -65,8 +71,8 @@ BUGS = (
         "errors",
         lenient("must have at least one channel", _nothing),
     ),
-    Bug("dtypes promoted", "mixed dtypes are promoted", OPERATIONS, "errors", lenient("must share one dtype", _promoted)),
-    Bug("bool arrays accepted", "bool arrays are taken as integers", SOME, "errors", lenient("got bool", _promoted)),
+    Bug("dtypes promoted", "mixed dtypes are promoted", SEVERAL, "errors", lenient("must share one dtype", _promoted)),
+    Bug("bool arrays accepted", "bool arrays are taken as integers", SOME, "errors", lenient("got bool", _as_integers)),
     Bug(
         "complex numbers pooled",
         "complex numbers have a maximum: that of their real parts",

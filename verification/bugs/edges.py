@@ -139,7 +139,7 @@ CEIL = (
         "floor raises",
         "rounding='floor' raises where the windows do not tile the input",
         (*CONV, "max_pool2d"),
-        "exact",
+        "geometry",
         before(lambda a: {"rounding": "exact"} if a["rounding"] == "floor" else {}),
     ),
 )

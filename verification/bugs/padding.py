@@ -94,7 +94,7 @@ BUGS = (
         "the odd cell of 'same' first",
         "the odd cell of padding='same' is put at the top and the left",
         (*CONV, *GRAD),
-        "exact",
+        "integers",
         before(lambda a: _same(a, flip=True, dilated=True)),
         "onnxruntime#8769",
     ),

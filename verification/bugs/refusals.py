@@ -17,6 +17,12 @@ def options(change: Any) -> Any:
     return lambda f, a: f(a | {name: _mapped(change, a[name]) for name in SIZES if name in a})
 
 
+def _ones(f: Right, a: Arguments) -> Any:
+    """Take every stride, dilation or window below 1 as 1."""
+    names = ("stride", "dilation", "kernel_size")
+    return f(a | {name: _mapped(lambda v: max(v, 1), a[name]) for name in names if name in a})
+
+
 def _mapped(change: Any, value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(_mapped(change, v) for v in value)
@@ -104,7 +110,7 @@ ACCEPTED = (
         "a stride, dilation or window of 0 is taken as 1",
         FORWARD,
         "errors",
-        lenient("must be at least 1", options(lambda v: v if v is True else max(v, 1))),
+        lenient("must be at least 1", _ones),
     ),
     Bug(
         "zero groups divide",
@@ -157,14 +163,14 @@ ACCEPTED = (
         "errors",
         lenient("divisor_override must be a nonzero", lambda f, a: f(a | {"divisor_override": None}) * np.inf),
     ),
-    Bug("sizes in 32 bits", "sizes wrap at 2^32", SOME, "errors", _wrapped(32), "tensorflow#112776"),
-    Bug("sizes in 64 bits", "sizes wrap at 2^64", SOME, "errors", _wrapped(64)),
+    Bug("sizes in 32 bits", "sizes wrap at 2^32", SOME, "absurd", _wrapped(32), "tensorflow#112776"),
+    Bug("sizes in 64 bits", "sizes wrap at 2^64", SOME, "absurd", _wrapped(64)),
 )
 
 REFUSED = (
-    Bug("NumPy integers refused", "a size that is a NumPy integer is refused", SOME, "errors", before(_python_integers_only)),
-    Bug("lists of sizes refused", "a pair must be a tuple: a list is refused", SOME, "errors", before(_tuples_only)),
-    Bug("huge stride refused", "a stride past 2^31 raises", SOME, "errors", before(_huge_stride)),
+    Bug("NumPy integers refused", "a size that is a NumPy integer is refused", SOME, "valid", before(_python_integers_only)),
+    Bug("lists of sizes refused", "a pair must be a tuple: a list is refused", SOME, "valid", before(_tuples_only)),
+    Bug("huge stride refused", "a stride past 2^31 raises", SOME, "valid", before(_huge_stride)),
     Bug(
         "assertions",
         "what must be refused raises AssertionError",

@@ -108,7 +108,7 @@ BUGS = (
         "stale border",
         "the padding holds what an earlier, larger image left in the scratch",
         SOME,
-        "state",
+        "exact",
         bend(gather=_largest_scratch),
         "pytorch#84602",
     ),
