@@ -263,6 +263,18 @@ def test_settings_of_a_strangers_project_do_not_matter(run: Run, folder: Path) -
     assert f"1 passed, {OTHERS} skipped" in done.stdout
 
 
+def test_a_projects_settings_can_name_its_implementations(run: Run, folder: Path) -> None:
+    project = folder / "own"
+    project.mkdir()
+    (project / "pytest.ini").write_text("[pytest]\nverification_implementations = naive\nfilterwarnings = error\n")
+    done = run(
+        *("-m", "pytest", "-p", "no:cacheprovider", "-c", "own/pytest.ini", "--rootdir", "own"),
+        *("--pyargs", "verification", "-k", f"max_pool2d-{CHECK}", "--hypothesis-seed", "0"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "naive: passed: 1 passed; score 1.00; not every check was run" in done.stdout
+
+
 def test_other_projects_pay_nothing(run: Run, folder: Path) -> None:
     text = (
         "import sys\n"

@@ -12,6 +12,7 @@ from hypothesis import settings
 import naive
 from verification import verify
 from verification.cases import Case
+from verification.checks import CHECKS
 from verification.conformance import SMALL, explained
 from verification.loader import LoadError, Source, wrap
 from verification.operations import OPERATIONS
@@ -102,6 +103,12 @@ def test_every_field_is_documented() -> None:
     assert {name for name in found if f"`{name}`" not in page} == set()
 
 
+def test_every_check_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "verification.md").read_text("utf-8")
+    table = page.partition("<!-- checks -->")[2].partition("<!-- end of checks -->")[0]
+    assert [line.split("|")[1].strip() for line in table.strip().splitlines()[2:]] == list(CHECKS)
+
+
 def test_json_of_several_and_of_none() -> None:
     assert json.loads(to_json([scorecard(GOOD), scorecard(DOUBTFUL)]))["verdict"] == "mistrusted"
     report = json.loads(to_json([], "no such file: 'x.py'"))
@@ -146,6 +153,12 @@ def test_text() -> None:
     )
 
 
+def test_what_there_is_not_is_not_shown() -> None:
+    text = str(scorecard(replace(BAD, failure=replace(FINDING, expected="", index=None))))
+    assert "got:\n    [1 3]\n\nDiagnosis" in text
+    assert "expected" not in text
+
+
 def test_html_says_the_same_and_escapes_it() -> None:
     html = scorecard(GOOD, BAD, DOUBTFUL)._repr_html_()
     assert "<table>" in html
@@ -180,6 +193,8 @@ def test_a_large_array_is_shown_by_the_plane_of_its_first_bad_index() -> None:
     assert found.expected == f"the plane [1, 2] of shape {array.shape}:\n{array[1, 2]}"
     assert found.got.endswith(str(array[1, 2] + 1))
     assert found.bound is None  # JSON has no infinity
+    assert finding(got=array).got == f"the plane [0, 0] of shape {array.shape}:\n{array[0, 0]}"
+    assert finding(got=array[0, 0]).got == str(array[0, 0])
     assert json.loads(to_json([scorecard(replace(BAD, failure=found))]))
 
 
@@ -218,6 +233,12 @@ def test_a_profile_is_for_one_run() -> None:
     assert settings.get_current_profile_name() == before
     with pytest.raises(ValueError, match="profile must be one of 'fast', 'default'"):
         verify(naive, profile="quick")
+
+
+def test_a_fast_run_is_not_mistrusted_for_being_fast() -> None:
+    card = verify({"conv2d": naive.conv2d}, "conv2d-inputs", profile="fast")
+    assert card.passed, card
+    assert 0 < card.rows[0].checked < CHECKS["inputs"].least
 
 
 def test_a_check_that_breaks_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:

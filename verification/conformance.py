@@ -46,7 +46,8 @@ class Task:
         start = time.perf_counter()
         try:
             with _no_trace(), _drawing(self.profile):
-                outcome = run_check(self.source.implementation, self.operation, self.check)
+                least = min(self.check.least, profiles.scaled(self.check.least))  # where fewer cases are drawn, fewer are due
+                outcome = run_check(self.source.implementation, self.operation, replace(self.check, least=least))
         except (Exception, SystemExit):  # no verdict is better than a pass, and this one must be seen
             reason = f"the check itself broke:\n{traceback.format_exc()}"
             return Row(self.operation, self.check.name, "mistrusted", reason, seconds=_since(start))
@@ -133,13 +134,14 @@ def pasted(source: Source, case: Case) -> str:
 
 
 def _shown(value: Any, index: tuple[int, ...] | None) -> str:
-    """Return an array as text that fits a screen: all of it, or the plane that holds the first bad index."""
+    """Return an array as text that fits a screen: all of it, or the plane that holds the first bad index (else the first)."""
     if value is None:
         return ""
     array = np.asarray(value)
     head = ""
-    if array.size > SMALL and index is not None and len(index) == array.ndim > 2:
-        head, array = f"the plane {list(index[:-2])} of shape {array.shape}:\n", array[index[:-2]]
+    if array.size > SMALL and array.ndim > 2:
+        plane = index[:-2] if index is not None and len(index) == array.ndim else (0,) * (array.ndim - 2)
+        head, array = f"the plane {list(plane)} of shape {array.shape}:\n", array[plane]
     return head + np.array2string(array, threshold=2 * SMALL, edgeitems=2, max_line_width=100, formatter={"object": str})
 
 

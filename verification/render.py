@@ -57,7 +57,7 @@ def notes(scorecard: "Scorecard") -> list[str]:
     """Return what a table cannot hold: policies, what is unsupported, what is not provided, and names that came near."""
     lines = []
     for name in scorecard.about.functions:
-        lines += [f"{name}: {question}: {answer}" for question, answer in scorecard.policies(name).items()]
+        lines += [f"{name}: {question.rstrip(',')}: {answer}" for question, answer in scorecard.policies(name).items()]
         lines += [f"{name}: unsupported: {what}" for what in _unsupported(scorecard.of(name))]
     missing = [name for name in dict.fromkeys(row.function for row in scorecard.rows) if name not in scorecard.about.functions]
     lines += [f"not provided: {', '.join(missing)}"] * bool(missing)
@@ -86,8 +86,8 @@ def failure(row: "Row") -> str:
     parts = ["\n".join([title(row), *found.message.splitlines()[1:]])]
     if found.code:
         parts.append(f"The smallest case that shows it, to paste:\n\n{_indented(found.code)}")
-    if found.expected or found.got:
-        parts.append(f"expected:\n{_indented(found.expected)}\ngot:\n{_indented(found.got)}")
+    shown = {"expected": found.expected, "got": found.got}  # neither, where it raises; one, where it should have
+    parts += ["\n".join(f"{name}:\n{_indented(array)}" for name, array in shown.items() if array)] * bool(any(shown.values()))
     if found.index is not None:
         bound = "" if found.bound is None else f"; the error there may be at most {found.bound:.3g}"
         parts.append(f"first bad index: {tuple(found.index)}{bound}")

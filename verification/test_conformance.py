@@ -7,18 +7,22 @@ from collections.abc import Callable
 
 import pytest
 
+from verification import session
 from verification.session import named, parameters
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each check on each function."""
-    metafunc.config.pluginmanager.import_plugin("verification.session")  # it is there already if the command line asked
+    plugins = metafunc.config.pluginmanager
+    if not plugins.has_plugin(session.__name__):  # the command line did not ask; the configuration does
+        plugins.register(session, session.__name__)
     sources = named(metafunc.config)
     if not sources:
         raise pytest.Collector.CollectError(
             "there is nothing to verify: name an implementation, as in --implementation my_conv.py"
         )
-    metafunc.parametrize("check", parameters(sources, metafunc.config.getoption("verification_profile")))
+    asked = bool(metafunc.config.getoption("verification_implementations"))  # then what is not provided is shown too
+    metafunc.parametrize("check", parameters(sources, metafunc.config.getoption("verification_profile"), every=asked))
 
 
 def test_conformance(check: Callable[[], None]) -> None:
