@@ -85,6 +85,8 @@ def conv_transpose2d_backward(
     a = contract.conv_transpose2d(x, weight, None, stride, padding, output_padding, dilation, groups)
     g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
     dtype = contract.carrier(a.x.dtype)
+    sizes = (size + low + high for size, (low, high) in zip(g.shape[2:], a.padding, strict=True))
+    contract.memory_fits("the padded gradient", (*g.shape[:2], *sizes), dtype.itemsize)
     g, pixels = g.astype(dtype, copy=False), np.ascontiguousarray(a.x, dtype)
     grad_x, grad_w = np.empty(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
     strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), fresh)

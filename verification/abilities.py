@@ -145,7 +145,9 @@ def completed(case: Case) -> Case:
     return replace(case, arguments=given)
 
 
-PAIRS = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, 3), "output_padding": (1, 0), "kernel_size": (2, 3)}
+# Pairs that fit and tile the plainest call both ways round: who swaps height and width must not be excused for raising.
+PAIRS = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, 2), "output_padding": (1, 0), "kernel_size": (2, 3)}
+POOL_PAIRS = {**PAIRS, "dilation": (1, 3)}
 VALUES = {  # of each option, one that differs from the default and leaves the plainest call's windows tiling
     "stride": 1,
     "padding": 1,
@@ -166,11 +168,13 @@ def _forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]
     if operation in CONVOLUTIONS:
         yield from _conv_forms(operation, options)
     else:
-        yield "kernel_size pair", plain(operation, kernel_size=PAIRS["kernel_size"])
+        square = np.arange(1.0, 37.0).reshape(1, 1, 6, 6)  # windows tile it, be the pair swapped or not
+        yield "kernel_size pair", plain(operation, x=square, kernel_size=PAIRS["kernel_size"])
         for name in sorted(options & set(VALUES)):
             yield name, plain(operation, {name: VALUES[name]})
-    for name in sorted(options & set(PAIRS) - {"output_padding"}):
-        yield f"{name} pair", plain(operation, {name: PAIRS[name]})
+    pairs = PAIRS if operation in CONVOLUTIONS else POOL_PAIRS
+    for name in sorted(options & set(pairs) - {"output_padding"}):
+        yield f"{name} pair", plain(operation, {name: pairs[name]})
 
 
 def _conv_forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]]:

@@ -164,7 +164,11 @@ def right(implementation: Implementation, case: Case, same: Case, log: Log) -> N
     """Call with ``case`` and compare with what exact arithmetic gives for ``same``, which has the same numbers."""
     if case.operation == "max_pool2d_backward" and exact.has_blind_windows(same):
         raise UnsupportedError("the gradient of a window that sees no cell")
-    compare.judge(case, exact.expected(same), call(implementation, case), log, implementation.error_class(case.operation))
+    results = call(implementation, case)
+    for name, array in zip(case.outputs, results, strict=True):
+        if not array.dtype.isnative:
+            raise Failure(f"{name} should be in the machine's own byte order, got dtype {array.dtype.str}", case, got=array)
+    compare.judge(case, exact.expected(same), results, log, implementation.error_class(case.operation))
 
 
 def sibling(case: Case) -> Case:

@@ -118,8 +118,11 @@ def layer_case(able: Abilities, layer: Layer, dtype: np.dtype[Any], seed: int) -
         return None
     made = Made(dtype, seed)
     if able.operation not in CONVOLUTIONS:
+        kernel = layer.kernel[0] if layer.kernel[0] == layer.kernel[1] else layer.kernel
+        if kernel == layer.kernel and not able.takes("kernel_size pair"):
+            return None
         made.array("x", layer.x, distinct=True)
-        case = Case(able.operation, {"x": made.arrays["x"], "kernel_size": layer.kernel}, options)
+        case = Case(able.operation, {"x": made.arrays["x"], "kernel_size": kernel}, options)
         return made.finished(case)
     weight, x = (layer.filters, _depth(layer), *layer.kernel), layer.x
     if able.operation.startswith("conv_transpose2d"):  # the same layer, undone: its result goes in

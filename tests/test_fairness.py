@@ -1,0 +1,98 @@
+"""Right code that takes less than the contract is not failed; and what it takes is no excuse for what it gets wrong."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vectorized
+from verification.abilities import abilities
+from verification.checks import CHECKS
+from verification.implementation import Implementation
+from verification.outcome import Log
+from verification.runner import run_check
+
+
+def verdict(check: str, operation: str, **functions: Any) -> Any:
+    return run_check(Implementation.of(SimpleNamespace(**functions), "mine"), operation, CHECKS[check])
+
+
+def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Take one int for a size, as a student's first version does."""
+    if isinstance(kernel_size, tuple):
+        raise TypeError("kernel_size must be an int")
+    return vectorized.max_pool2d(x, kernel_size, stride=stride, padding=padding)
+
+
+def test_a_pool_of_square_windows_passes_on_large_layers() -> None:
+    found = verdict("large", "max_pool2d", max_pool2d=max_pool2d)
+    assert found.verdict == "passed", found
+
+
+def conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0) -> Any:
+    return vectorized.conv2d(x, weight, bias, stride=stride, padding=padding)  # raises where windows do not tile
+
+
+def conv2d_backward(g: Any, x: Any, weight: Any, stride: Any = 1, padding: Any = 0) -> Any:
+    return vectorized.conv2d_backward(g, x, weight, stride=stride, padding=padding, rounding="floor")
+
+
+@pytest.mark.parametrize("check", ["adjoint", "differences"])
+def test_a_forward_that_refuses_what_its_gradient_floors_is_no_fault_of_the_gradient(check: str) -> None:
+    found = verdict(check, "conv2d_backward", conv2d=conv2d, conv2d_backward=conv2d_backward)
+    assert found.verdict == "passed", found
+
+
+def swapped(name: str, function: Any) -> Any:
+    """Take the pair of one size the wrong way round."""
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        given = list(arguments)
+        if name == "kernel_size" and isinstance(given[1], tuple):
+            given[1] = given[1][::-1]
+        elif isinstance(options.get(name), tuple):
+            options[name] = options[name][::-1]
+        return function(*given, **options)
+
+    return wrong
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("operation", ["conv2d", "max_pool2d"])
+@pytest.mark.parametrize("name", ["stride", "padding", "dilation", "kernel_size"])
+def test_a_pair_taken_the_wrong_way_round_is_not_excused(name: str, operation: str, strict: bool) -> None:
+    if (operation, name) == ("conv2d", "kernel_size"):
+        return  # a convolution's kernel is its weight
+    functions = {operation: swapped(name, getattr(vectorized, operation))}
+    implementation = Implementation.of(SimpleNamespace(**functions), "mine", strict=strict)
+    assert abilities(implementation, operation, Log()).takes(f"{name} pair")
+    assert run_check(implementation, operation, CHECKS["geometry"]).verdict == "failed"
+
+
+def test_a_result_in_another_byte_order_is_found() -> None:
+    def foreign(x: Any, weight: Any, bias: Any = None, **options: Any) -> Any:
+        y = vectorized.conv2d(x, weight, bias, **options)
+        return y.astype(np.asarray(x).dtype) if isinstance(x, np.ndarray) else y
+
+    found = verdict("layouts", "conv2d", conv2d=foreign)
+    assert found.verdict == "failed"
+    assert "y should be in the machine's own byte order" in found.failure.message
+
+
+def test_a_failing_case_shows_no_option_that_the_function_lacks() -> None:
+    def floors(x: Any, weight: Any, stride: Any = 1) -> Any:
+        down, across = stride if isinstance(stride, tuple) else (stride, stride)
+        tiles = (x.shape[-2] - weight.shape[-2]) % down == (x.shape[-1] - weight.shape[-1]) % across == 0
+        return vectorized.conv2d(x, weight if tiles else np.flip(weight, (2, 3)), stride=stride, rounding="floor")
+
+    found = verdict("geometry", "conv2d", conv2d=floors)
+    assert found.verdict == "failed"
+    assert set(found.failure.case.options) <= {"stride"}
+
+
+def test_an_absurd_padding_of_a_transposed_convolution_is_refused_in_our_words() -> None:
+    x, weight = np.ones((1, 2, 2)), np.ones((1, 1, 2, 2))
+    shape = vectorized.conv_transpose2d(x, weight, stride=10**12, padding=5 * 10**11).shape
+    with pytest.raises(ValueError, match="the padded gradient would have shape"):
+        vectorized.conv_transpose2d_backward(np.ones(shape), x, weight, stride=10**12, padding=5 * 10**11)
