@@ -1,9 +1,25 @@
-"""What the project's own tests share: both implementations, by name."""
+"""What the project's own tests share: both implementations, by name; and the cases that they draw."""
 
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+from verification import profiles
+
+
+@pytest.fixture(autouse=True)
+def _the_same_cases_in_every_run() -> Iterator[None]:
+    """Draw cases in the same way every time: a planted fault is found in every run, or in none.
+
+    What is right must be right whatever is drawn: verification/test_conformance.py draws anew in each run.
+    """
+    before = settings.get_current_profile_name()
+    profiles.use("ci")
+    yield
+    settings.load_profile(before)
 
 
 @pytest.fixture(params=["naive", "vectorized"])

@@ -3,13 +3,9 @@
 Cases are drawn the same way in every run. ``python -m verification.kill_matrix`` runs every check on every bug.
 """
 
-from collections.abc import Iterator
-
 import pytest
-from hypothesis import settings
 
 from tests import adapters
-from verification import profiles
 from verification.bugs import BUGS, Bug
 from verification.checks import CHECKS
 from verification.implementation import Implementation
@@ -21,14 +17,6 @@ SLOW = ("geometry", "footprint", "large")  # the command runs these on the refer
 PLANTED = [pytest.param(bug, operation, id=f"{operation}-{bug.name}") for bug in BUGS for operation in bug.operations]
 JUDGED = [pytest.param(c, operation, id=f"{operation}-{c.name}") for c in CHECKS.values() for operation in c.operations]
 QUICKLY = [each for each in JUDGED if each.values[0].name not in SLOW]
-
-
-@pytest.fixture(autouse=True)
-def _the_same_cases_in_every_run() -> Iterator[None]:
-    before = settings.get_current_profile_name()
-    profiles.use("ci")
-    yield
-    settings.load_profile(before)
 
 
 @pytest.mark.parametrize(("bug", "operation"), PLANTED)
