@@ -37,6 +37,7 @@ class Implementation:
     functions: Mapping[str, Callable[..., Any]] = field(repr=False)
     strict: bool = False
     classes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _accepted: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, target: Any, name: str, *, strict: bool = False) -> "Implementation":
@@ -58,6 +59,12 @@ class Implementation:
 
     def accepts(self, operation: str, name: str) -> bool:
         """Return whether the function's signature takes ``name`` (an option, or ``bias``)."""
+        if (operation, name) not in self._accepted:  # reading a signature takes longer than many a call
+            self._accepted[operation, name] = self._reads(operation, name)
+        return self._accepted[operation, name]
+
+    def _reads(self, operation: str, name: str) -> bool:
+        """Read in the function's signature whether it takes ``name``."""
         if not self.provides(operation):
             return False
         parameters = _parameters(self.functions[operation])
