@@ -82,6 +82,21 @@ def test_going_there_and_back_counts_how_often_each_pixel_was_copied() -> None:
     assert times.tolist() == [[[[1, 2, 2, 1], [2, 4, 4, 2], [1, 2, 2, 1]]]]
 
 
+def test_the_onnx_standards_col2im() -> None:
+    # test_col2im_strides, _pads and _dilations
+    columns = np.zeros((9, 4), int)
+    columns[[1, 2, 3, 7]] = 1
+    strided = [[0, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 2, 1, 2, 1], [1, 0, 1, 0, 0], [0, 1, 0, 1, 0]]
+    assert col2im(columns, (5, 5), 3, stride=2).tolist() == [strided]
+    columns = np.arange(1, 76).reshape(15, 5).T
+    padded = [[8, 21, 24, 27, 24], [38, 66, 69, 72, 54], [68, 111, 114, 117, 84], [98, 156, 159, 162, 114]]
+    padded += [[128, 201, 204, 207, 144]]  # the first edition had 14 for the 24: a mistake, since put right there
+    assert col2im(columns, (5, 5), (1, 5), padding=(0, 1)).tolist() == [padded]
+    dilated = col2im(np.arange(1, 21).reshape(5, 4).T, (6, 6), 2, dilation=(1, 5))[0]
+    assert dilated[:, [0, 5]].tolist() == [[1, 2], [8, 10], [16, 18], [24, 26], [32, 34], [19, 20]]
+    assert not dilated[:, 1:5].any()
+
+
 def test_same_padding_and_unequal_sides() -> None:
     assert im2col([[[1, 2, 3]]], (1, 2), padding="same").tolist() == [[1, 2, 3], [2, 3, 0]]
     assert im2col([[[1, 2]]], (1, 2), padding=((0, 1), (2, 0))).tolist() == [[0, 0, 1, 0, 0, 0], [0, 1, 2, 0, 0, 0]]
