@@ -1,6 +1,8 @@
 """The pages: every Python block in them runs, every link leads somewhere, and the version is the same everywhere."""
 
+import contextlib
 import doctest
+import io
 import re
 import tomllib
 from pathlib import Path
@@ -8,8 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-FENCE = re.compile(r"^```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("exercises/*.md")])
+FENCE = re.compile(r"^```(?:python|pycon)\n(.*?)^```$(?:\n+^```\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+KINDS = {  # of blocks, and who runs them
+    "python": "test_every_python_block_runs",
+    "pycon": "the same",
+    "": "the same: what the program before it prints",
+    "sh": "tests/test_commands.py",
+    "py": "tests/test_lesson.py: an excerpt, compared with its source",
+    "text": "nobody: words, or output that another test compares",
+}
 LINK = re.compile(r"(?<!!)!?\[[^\]]*\]\(([^)\s]+)\)")
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
@@ -17,7 +27,8 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relativ
 def run_blocks(text: str, name: str) -> int:
     """Run a page's Python blocks, one after the other in one namespace, and return how many there were.
 
-    A block with prompts is a doctest; one without is a program that must not fail. (``py``: a quotation, not run.)
+    A block with prompts is a doctest; one without is a program that must not fail, and must print what a bare block right
+    behind it says.
     """
     scope: dict[str, object] = {"__name__": name}
     blocks = list(FENCE.finditer(text))
@@ -28,7 +39,9 @@ def run_blocks(text: str, name: str) -> int:
             doctest.DebugRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(test, clear_globs=False)
             scope |= test.globs
         else:
-            exec(compile("\n" * line + source, name, "exec"), scope)
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile("\n" * line + source, name, "exec"), scope)
+            assert block[2] is None or printed.getvalue() == block[2], f"{name}, line {line}, prints {printed.getvalue()}"
     return len(blocks)
 
 
@@ -45,6 +58,17 @@ def test_every_python_block_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tm
 
 
 @each_page
+def test_every_block_is_of_a_kind_that_somebody_runs(page: Path) -> None:
+    text = page.read_text("utf-8")
+    kinds = re.findall(r"^ *```(.*)$", text, re.MULTILINE)
+    assert set(kinds[::2]) <= set(KINDS)
+    assert set(kinds[1::2]) <= {""}, "a fence that is never closed"
+    assert kinds[::2].count("") == sum(block[2] is not None for block in FENCE.finditer(text)), (
+        "a bare block that no program prints"
+    )
+
+
+@each_page
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert dead_links(page, page.read_text("utf-8")) == []
 
@@ -55,11 +79,21 @@ def test_a_block_that_fails_is_seen() -> None:
         run_blocks("```python\n>>> 1 + 1\n3\n```\n", "page")
     with pytest.raises(ZeroDivisionError):
         run_blocks("```python\n1 / 0\n```\n", "page")
+    assert run_blocks("```python\nprint(1)\n```\n\n```\n1\n```\n", "page") == 1
+    with pytest.raises(AssertionError, match="prints 1"):
+        run_blocks("```python\nprint(1)\n```\n\n```\n2\n```\n", "page")
 
 
 def test_a_dead_link_is_seen() -> None:
     text = "[a](CHANGELOG.md#part) ![b](docs/nowhere.png) [c](https://example.org) [d](#here) [e](no/where.md)"
     assert dead_links(ROOT / "page.md", text) == ["docs/nowhere.png", "no/where.md"]
+
+
+def test_every_picture_is_shown_in_a_page() -> None:
+    shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(page.read_text("utf-8"))}
+    pictures = {*ROOT.glob("docs/**/*.svg"), *ROOT.glob("docs/**/*.png")}
+    assert pictures
+    assert pictures - shown == set()
 
 
 def test_one_version_everywhere() -> None:

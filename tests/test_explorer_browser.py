@@ -182,3 +182,5 @@ def test_the_page_makes_a_picture_for_the_docs(page: Any, tmp_path: Path) -> Non
     page.screenshot(path=path, animations="disabled")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size > 50_000  # an empty page has less than 20 000
+    committed = (NOTEBOOK.parents[1] / "docs" / "explorer.png").read_bytes()
+    assert committed[16:24] == path.read_bytes()[16:24]  # as wide and as high: this test made it

@@ -4,6 +4,8 @@ import base64
 import doctest
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +14,7 @@ import pytest
 from matplotlib.image import imread
 
 import vectorized
-from docs.figures import FIGURES, FOLDER, draw, drawing, photograph
+from docs.figures import FIGURES, FOLDER, drawing, photograph
 
 LESSON = (FOLDER.parent / "lesson.md").read_text("utf-8")
 PNG = re.compile(r"data:image/png;base64,([^\"]+)")
@@ -22,9 +24,12 @@ each_figure = pytest.mark.parametrize("name", FIGURES)
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with every picture drawn anew."""
+    """Return a folder with every picture drawn anew, by the command of the pages."""
     folder = tmp_path_factory.mktemp("figures")
-    assert [path.stem for path in draw(folder)] == list(FIGURES)
+    command = [sys.executable, "-m", "docs.figures", "--output", folder]
+    done = subprocess.run(command, cwd=FOLDER.parents[1], capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [Path(line).stem for line in done.stdout.splitlines()] == list(FIGURES)
     return folder
 
 

@@ -132,5 +132,5 @@ def _bar(axes: Axes, x: float, y: float, dilation: int, colour: str, linestyle: 
     taps = [x + 0.5 + dilation * tap for tap in range(len(TAPS))]
     axes.plot([taps[0], taps[-1]], [y, y], color=colour, lw=2, linestyle=linestyle)
     for tap, weight in zip(taps, TAPS, strict=True):
-        axes.plot([tap], [y], "o", ms=12, mfc=tint(colour, 0.2), mec=colour, mew=1.4)
-        label(axes, tap, y, number(weight), size=6.5)
+        axes.plot([tap], [y], "o", ms=13, mfc=tint(colour, 0.2), mec=colour, mew=1.4)
+        label(axes, tap, y, number(weight), size=7.5)
