@@ -1,17 +1,15 @@
 """``pytest exercises [--solution FILE]``: which file holds the answers, and the list of steps at the end."""
 
-import os
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from steps import STEPS
+from steps import STEPS, suite
 
 from verification.loader import LoadError, load
 
 SOLUTION = pytest.StashKey[ModuleType]()
 HERE = Path(__file__).parent
-SUITE = "pytest --pyargs verification --implementation"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,10 +52,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{number}  {step.name:20} {words}")
     left = [step for step in STEPS if states.get(step.name) in ("failed", "skipped")]
     if left:
-        terminalreporter.line(f"Next: {left[0].name}. Read docs/lesson.md, section {left[0].section}.")
+        sections = f"section{'s' * (' and ' in left[0].section)} {left[0].section}"
+        terminalreporter.line(f"Next: {left[0].name}. Read docs/lesson.md, {sections}.")
     if any(step.suite and states.get(step.name) == "passed" for step in STEPS):
-        file = terminalreporter.config.stash[SOLUTION].__file__
-        terminalreporter.line(f"More than one example: {SUITE} {os.path.relpath(file)}")
+        terminalreporter.line(f"More than one example: {suite(terminalreporter.config.stash[SOLUTION])}")
 
 
 def found(reporter: pytest.TerminalReporter) -> dict[str, str]:

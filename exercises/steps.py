@@ -3,9 +3,11 @@
 What is right comes from ``naive`` and ``vectorized``. The calls are enumerated, the smallest first.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -27,6 +29,11 @@ class Step(NamedTuple):
     def suite(self) -> bool:
         """Return whether the verification suite judges this function: then one example will do here."""
         return hasattr(naive, self.name)
+
+
+def suite(solution: ModuleType) -> str:
+    """Return the command that verifies the answers."""
+    return f"pytest --pyargs verification --implementation {os.path.relpath(str(solution.__file__))}"
 
 
 # --------------------------------------------------------------------------------------------------------------- calls
@@ -71,6 +78,11 @@ GRADIENT = np.array([[[[1, 10]]]])
 def cell(x: Any, w: Any, b: Any, i: int, j: int, stride: Any) -> Any:
     """Return one cell of the result; a pair of strides is for rows and columns."""
     return naive.conv2d(x, w[np.newaxis], [b], stride=stride, rounding="floor")[0, i, j]
+
+
+def refuse() -> NoReturn:
+    """Raise the error of a size."""
+    raise ValueError
 
 
 def fields(x: Any, R: int, S: int, stride: int) -> Any:
@@ -126,16 +138,17 @@ STEPS = (
         formulas.output_size,
         {
             "the remainder is dropped: where S does not divide W - F + 2P, it should be an error": lambda W, F, S, P: (
-                (W - F + 2 * P) // S + 1 if W + 2 * P >= F else ValueError
+                (W - F + 2 * P) // S + 1 if W + 2 * P >= F else refuse()
             ),
             "the remainder is dropped, and a window longer than the side is no error": lambda W, F, S, P: (
                 (W - F + 2 * P) // S + 1
             ),
-            "the division gives a float: // gives an integer": lambda W, F, S, P: (W - F + 2 * P) / S + 1,
+            "the division gives a float: // gives an integer": lambda **call: float(formulas.output_size(**call)),
+            "the division gives a float, and nothing is refused": lambda W, F, S, P: (W - F + 2 * P) / S + 1,
             "the + 1 is missing: the first window counts, too": lambda W, F, S, P: formulas.output_size(W, F, S, P) - 1,
             "P counts once: there are P zeros at each end": lambda W, F, S, P: formulas.output_size(W + P, F, S),
             "a window longer than the side is no error": lambda W, F, S, P: (
-                ValueError if (W - F + 2 * P) % S else (W - F + 2 * P) // S + 1
+                refuse() if (W - F + 2 * P) % S else (W - F + 2 * P) // S + 1
             ),
         },
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from steps import STEPS, Step
+from steps import STEPS, Step, suite
 
 from verification.cases import literal
 
@@ -27,6 +27,8 @@ def test_step(step: Step, solution: ModuleType) -> None:
         if not same(got, right):
             words = f"{shown(step.name, call)}\n\nshould {said(right)}\n\nbut it {said(got, 's')}"
             looks = [f"\n\nIt looks like this mistake: {sentence}." for sentence in mistakes(step, function)]
+            if step.suite:  # it knows more mistakes, and more examples
+                looks = [f"\n\nWhat is wrong, in words: {suite(solution)} -k {step.name}- -x"]
             pytest.fail(words + "".join(looks), pytrace=False)
 
 
@@ -72,4 +74,5 @@ def said(outcome: Any, ending: str = "") -> str:
     if not isinstance(outcome, Exception):
         return f"give{ending}\n{outcome}" if isinstance(outcome, np.ndarray | tuple) else f"give{ending} {outcome!r}"
     lines = [f" (line {frame.lineno}: {frame.line})" for frame in traceback.extract_tb(outcome.__traceback__)[1:]]
-    return f"raise{ending} {type(outcome).__name__}" + f": {outcome}" * bool(str(outcome)) + "".join(lines[-1:])
+    where = lines[-1:] if ending else []  # in the student's file, not in ours
+    return f"raise{ending} {type(outcome).__name__}" + f": {outcome}" * bool(str(outcome)) + "".join(where)

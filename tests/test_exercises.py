@@ -56,6 +56,7 @@ MISTAKES = {
         "exactly like this planted bug: where windows overlap, the gradient is assigned, not added.",
     ),
 }
+SUITE = "pytest --pyargs verification --implementation"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -157,6 +158,7 @@ def test_the_steps_of_a_wrong_file(tmp_path: Path) -> None:
         "j * stride : j * stride + S]\n    return": "j : j + S]\n    return",
         "np.array(columns).T": "np.array(columns)",
         "+= column.reshape": "= column.reshape",
+        "= np.max(": "= np.min(",
     }
     file.write_text(filled(STEPS.removesuffix("max_pool2d_backward"), *slips.items()), "utf-8")
     done = steps("--solution", str(file))
@@ -165,15 +167,33 @@ def test_the_steps_of_a_wrong_file(tmp_path: Path) -> None:
         "output_size(W=1, F=1, S=1, P=1)\n\nshould give 3\n\nbut it gives 2\n",
         "It looks like this mistake: P counts once: there are P zeros at each end.",
         "It looks like this mistake: the stride counts for the rows alone.",
+        f"What is wrong, in words: {SUITE} {os.path.relpath(file, ROOT)} -k max_pool2d- -x",
         "It looks like this mistake: each receptive field is a row: it should be a column.",
         "but it raises ValueError: matmul",
         "It looks like this mistake: the copies of a pixel overwrite each other: they should add up.",
         "1  output_size          WRONG: see above",
         "9  max_pool2d_backward  to do",
-        "Next: output_size.",
+        "Next: output_size. Read docs/lesson.md, section 5.",
     ):
         assert sentence in done.stdout, done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("slip", "sentence"),
+    [
+        (("if steps < 0 or rest", "if steps < 0"), "the remainder is dropped: where S does not divide W - F + 2P"),
+        (("if steps < 0 or rest", "if rest"), "a window longer than the side is no error."),
+        (("return steps + 1", "return (W - F + 2 * P) / S + 1"), "the division gives a float: // gives an integer."),
+    ],
+)
+def test_a_wrong_size_is_explained(slip: tuple[str, str], sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "my_conv.py"
+    file.write_text(filled("output_size", slip), "utf-8")
+    done = steps("--solution", str(file), "-k", "output_size")
+    assert f"It looks like this mistake: {sentence}" in done.stdout, done.stdout
+    assert "naive" not in done.stdout  # no line of ours
+    assert "Next: output_size." in done.stdout
 
 
 @pytest.fixture
@@ -193,6 +213,7 @@ def test_every_mistake_is_wrong_and_told_from_the_others(exercise: Any) -> None:
                 return mistaken(**dict(zip(step.calls[0], arguments, strict=True)))
 
             outcomes = [(exercise.outcome(made, *c.values()), exercise.outcome(step.right, **c)) for c in step.calls]
+            assert not any(isinstance(mistaken, type) for mistaken, _ in outcomes), "an error is raised, not returned"
             assert not all(exercise.same(*each) for each in outcomes), sentence
             assert list(exercise.mistakes(step, made)) == [sentence]
 

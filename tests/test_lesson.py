@@ -132,3 +132,20 @@ def test_no_formula_is_read_as_markdown() -> None:
     # GitHub gives a page to its Markdown parser first: there, these would be escapes, emphasis, tags or cells
     for formula in formulas(LESSON):
         assert re.search(r"\\[^a-zA-Z]|[^\w\s\\]_|[*<`|]", re.sub(r"\\(sum|max)_", "", formula)) is None, formula
+
+
+def loose(text: str) -> list[str]:
+    """Return the inline formulas that GitHub leaves as they are: a dollar stands against a word, or a space inside."""
+    prose = re.sub(r"\$\$.+?\$\$", "", re.sub(r"`[^`\n]+`", "`", FENCE.sub("", text)), flags=re.DOTALL)
+    pieces = f" {prose} ".split("$")
+    assert len(pieces) % 2, "a dollar too many"
+    found = []
+    for before, formula, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
+        if before[-1:] not in " \n(|" or after[:1] not in " \n.,:;!?)-|" or formula != formula.strip():
+            found.append(formula)
+    return found
+
+
+def test_every_formula_is_one_for_github() -> None:
+    assert loose(LESSON) == []
+    assert loose("$a$ and ($b$), $c$. $d$x, e$f$, $ g$ `$`") == ["d", "f", " g"]
