@@ -67,8 +67,9 @@ def test_options_are_checked_as_in_the_plain_call() -> None:
 
 
 def test_fast_takes_a_weaker_error_class_only_when_asked() -> None:
-    x, weight = RNG.standard_normal((1, 64, 28, 28)), RNG.standard_normal((64, 64, 3, 3))
+    x, weight = RNG.standard_normal((1, 128, 28, 28)), RNG.standard_normal((128, 128, 3, 3))
     plain = vectorized.conv2d(x, weight, algorithm="strips")
     assert np.array_equal(vectorized.conv2d(x, weight), plain)
-    assert np.array_equal(vectorized.conv2d(x, weight, accuracy="fast"), vectorized.conv2d(x, weight, algorithm="winograd4"))
-    assert not np.array_equal(vectorized.conv2d(x, weight, accuracy="fast"), plain)
+    fast = vectorized.conv2d(x, weight, accuracy="fast")
+    assert any(np.array_equal(fast, vectorized.conv2d(x, weight, algorithm=name)) for name in ("winograd2", "winograd4"))
+    assert not np.array_equal(fast, plain)

@@ -13,8 +13,10 @@ import numpy as np
 
 import contract
 from contract import Array, Pool
+from vectorized.threads import each
 from vectorized.windows import meeting, output_sizes
 
+Block = tuple[int, slice]  # an image, some of its channels
 BLOCK_BYTES = 2**20  # planes are pooled a few at a time, so that the rows' sums are still in the cache for the columns'
 
 
@@ -51,20 +53,23 @@ def avg_pool2d(
     y = np.zeros(_output_shape(a), contract.carrier(a.x.dtype))  # (N, C, P, Q)
     (N, C, H, W), (P, Q) = a.x.shape, y.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q)
-    some = max(1, BLOCK_BYTES // (W * (H + P) * y.itemsize))  # channels at a time
-    buffer = np.empty((min(some, C), P, W), y.dtype)
-    for n in range(N):
-        for c in range(0, C, some):
-            planes, out = a.x[n, c : c + some], y[n, c : c + some]
-            rows = buffer[: len(out)]
-            rows.fill(0)
-            for windows, cells in _taps(a, 0, H, P):
-                rows[:, windows] += planes[:, cells]
-            for windows, cells in _taps(a, 1, W, Q):
-                out[:, :, windows] += rows[:, :, cells]
-            out /= divisors
-    y = y.astype(a.x.dtype, copy=False)
-    return y if a.batched else y[0]
+    down, across = _taps(a, 0, H, P), _taps(a, 1, W, Q)
+    if (P, Q) == (1, 1):  # a single window, above all a global pool: its cells lie together, and one sum does
+        y[:, :, 0, 0] = a.x[:, :, : a.kernel[0] - a.padding[0][0], : a.kernel[1] - a.padding[1][0]].sum((2, 3), y.dtype)
+        y /= divisors
+        return _result(a, y)
+
+    def pool(block: Block) -> None:
+        planes, out = a.x[block], y[block]
+        rows = np.zeros((*out.shape[:2], W), y.dtype)
+        for windows, cells in down:
+            rows[:, windows] += planes[:, cells]
+        for windows, cells in across:
+            out[:, :, windows] += rows[:, :, cells]
+        out /= divisors
+
+    each(pool, _blocks(N, C, W * (H + P) * y.itemsize), a.x.nbytes)
+    return _result(a, y)
 
 
 @np.errstate(all="ignore")
@@ -96,20 +101,18 @@ def avg_pool2d_backward(
     grad_x = np.zeros(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
     (N, C, H, W), (P, Q) = a.x.shape, g.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q)
-    some = max(1, BLOCK_BYTES // (W * (H + P) * grad_x.itemsize))  # channels at a time
-    buffer = np.empty((min(some, C), P, W), grad_x.dtype)
-    for n in range(N):
-        for c in range(0, C, some):
-            out = grad_x[n, c : c + some]
-            shares = g[n, c : c + some].astype(grad_x.dtype) / divisors
-            rows = buffer[: len(out)]
-            rows.fill(0)
-            for windows, cells in _taps(a, 1, W, Q):
-                rows[:, :, cells] += shares[:, :, windows]
-            for windows, cells in _taps(a, 0, H, P):
-                out[:, cells] += rows[:, windows]
-    grad_x = grad_x.astype(a.x.dtype, copy=False)
-    return grad_x if a.batched else grad_x[0]
+    down, across = _taps(a, 0, H, P), _taps(a, 1, W, Q)
+
+    def give_back(block: Block) -> None:
+        out, shares = grad_x[block], g[block].astype(grad_x.dtype) / divisors
+        rows = np.zeros((len(out), P, W), grad_x.dtype)
+        for windows, cells in across:
+            rows[:, :, cells] += shares[:, :, windows]
+        for windows, cells in down:
+            out[:, cells] += rows[:, windows]
+
+    each(give_back, _blocks(N, C, W * (H + P) * grad_x.itemsize), a.x.nbytes)
+    return _result(a, grad_x)
 
 
 def _divisors(a: Pool, count: tuple[int, int], count_include_pad: bool, override: int | None) -> Array:
@@ -130,6 +133,12 @@ def _of(a: Pool, divisors: Array) -> Array:
     return divisors.astype(contract.carrier(a.x.dtype))
 
 
+def _blocks(images: int, channels: int, plane_bytes: int) -> list[Block]:
+    """Return blocks of some channels of one image, of about BLOCK_BYTES."""
+    some = max(1, BLOCK_BYTES // plane_bytes)
+    return [(n, slice(c, min(c + some, channels))) for n in range(images) for c in range(0, channels, some)]
+
+
 def _taps(a: Pool, axis: int, size: int, count: int) -> list[tuple[slice, slice]]:
     """Return, for each tap of one axis, the windows that meet the image with it and the cells where they do."""
     offsets = (r - a.padding[axis][0] for r in range(a.kernel[axis]))
@@ -141,3 +150,9 @@ def _output_shape(a: Pool) -> tuple[int, int, int, int]:
     shape = (*a.x.shape[:2], *output_sizes(a.x, a.kernel, a.stride, a.padding, a.dilation, a.rounding))
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
+
+
+def _result(a: Pool, y: Array) -> Array:
+    """Return the result in the dtype and with the number of dimensions that x came with."""
+    y = y.astype(a.x.dtype, copy=False)
+    return y if a.batched else y[0]

@@ -112,11 +112,11 @@ def stretch(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair, o
 
 
 def add_back(columns: Array, x: Array, stride: Pair, padding: Sides, dilation: Pair) -> None:
-    """Add columns (N, C, R, S, P, Q) to x (N, C, H, W), unpadded, where they were read from: tap by tap, no window twice."""
-    R, S, P, Q = columns.shape[2:]
+    """Add columns (..., R, S, P, Q) to x (..., H, W), unpadded, where they were read from: tap by tap, no window twice."""
+    R, S, P, Q = columns.shape[-4:]
     (top, _), (left, _) = padding
     for r in range(R):
-        p, row = meeting(x.shape[2], P, stride[0], r * dilation[0] - top)
+        p, row = meeting(x.shape[-2], P, stride[0], r * dilation[0] - top)
         for s in range(S):
-            q, column = meeting(x.shape[3], Q, stride[1], s * dilation[1] - left)
-            x[:, :, row, column] += columns[:, :, r, s, p, q]
+            q, column = meeting(x.shape[-1], Q, stride[1], s * dilation[1] - left)
+            x[..., row, column] += columns[..., r, s, p, q]

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import contract
-from contract import Array, Conv
-from vectorized import fft, pointwise, shifted, strips, winograd
+from contract import Array, Conv, Pair
+from vectorized import costs, fft, flat, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
-from vectorized.filters import Take, as_rows, as_taps, fresh
+from vectorized.filters import Scratch, Take, as_rows, as_taps
 from vectorized.windows import output_sizes
 
 
@@ -56,6 +56,7 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
     "im2col": Algorithm(im2col),  # one product over all columns
     "pointwise": Algorithm(pointwise.pointwise, refusal=pointwise.refusal),  # 1×1 filters: the image is its own columns
     "strips": Algorithm(strips.strips),  # im2col in bounded memory: some megabytes of columns at a time
+    "flat": Algorithm(flat.flat),  # strips of whole rows: for depthwise and other small groups
     "shifted": Algorithm(shifted.shifted, as_taps, shifted.refusal),  # no columns: one product for each tap, on a shifted view
     "fft": Algorithm(fft.fft, refusal=fft.refusal, error_class="fft"),  # a product of spectra, for large filters
     "winograd2": Algorithm(  # F(2×2, 3×3)
@@ -67,14 +68,17 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
 }
 
 
-def choose(a: Conv, name: str, accuracy: str) -> Algorithm:
-    """Return the algorithm of that name, or the one that ``"auto"`` takes.
+def choose(a: Conv, count: Pair, name: str, accuracy: str, *, prepared: bool = False) -> Algorithm:
+    """Return the algorithm of that name, or the one that ``"auto"`` takes for ``count`` = (P, Q) windows.
 
     Raises NotImplementedError where the algorithm named does not support the case.
     """
     if name == "auto":
-        fast = accuracy == "fast" and winograd.pays(a)
-        name = "pointwise" if pointwise.refusal(a) is None else "winograd4" if fast else "strips"
+        able = (n for n in costs.COSTS if accuracy == "fast" or ALGORITHMS[n].error_class == "gamma")
+        names = tuple(n for n in able if ALGORITHMS[n].refusal(a) is None)
+        if a.x.dtype.kind not in "fc":  # no BLAS, and no costs known: the one with the least products
+            return ALGORITHMS[names[0]]
+        return ALGORITHMS[costs.cheapest(names, costs.shape(a, count, prepared))]
     if (reason := ALGORITHMS[name].refusal(a)) is not None:
         raise NotImplementedError(f"algorithm {name!r} {reason}")
     return ALGORITHMS[name]
@@ -117,10 +121,11 @@ def conv2d(
             [6, 6]]])
     """
     a = contract.conv2d(x, weight, bias, stride, padding, dilation, groups, rounding)
-    chosen = choose(a, *named(algorithm, accuracy))
-    y = np.empty(output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
+    names, shape = named(algorithm, accuracy), output_shape(a)
+    chosen = choose(a, shape[2:], *names)
+    y = np.empty(shape, contract.carrier(a.x.dtype))  # (N, K, P, Q)
     if y.size:  # an empty batch is done
-        chosen.fill(a, y, chosen.prepare(a.weight, a.groups, y.dtype), fresh)
+        chosen.fill(a, y, chosen.prepare(a.weight, a.groups, y.dtype), Scratch().take)
     return result(a, y)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import contract
 from contract import Array, Conv
 from vectorized import strips
-from vectorized.filters import as_rows, fresh
+from vectorized.filters import Scratch, as_rows
 
 
 @np.errstate(all="ignore")  # NaN, Inf and wrapping integers are results here, not warnings
@@ -89,7 +89,7 @@ def conv_transpose2d_backward(
     contract.memory_fits("the padded gradient", (*g.shape[:2], *sizes), dtype.itemsize)
     g, pixels = g.astype(dtype, copy=False), np.ascontiguousarray(a.x, dtype)
     grad_x, grad_w = np.empty(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
-    strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), fresh)
+    strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), Scratch().take)
     strips.add_weight_gradient(_convolution(a, g), pixels, g, grad_w)
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x
         grad_w = grad_w.conj()

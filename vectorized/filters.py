@@ -1,6 +1,7 @@
 """Filters and scratch memory: what an algorithm makes ready before it meets an image, and where it works.
 
-A plain call makes both afresh. A layer (``layer.Conv2d``) keeps them: filters once, scratch once for each thread.
+A plain call makes both afresh; within it, each thread uses its scratch for block after block. A layer (``layer.Conv2d``) keeps
+both from call to call.
 
 Letters: C channels, K filters, R×S taps; G groups.
 """
@@ -14,11 +15,6 @@ import numpy as np
 from contract import Array
 
 Take = Callable[[str, tuple[int, ...], "np.dtype[Any]"], Array]  # (name, shape, dtype) -> an array with anything in it
-
-
-def fresh(_: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Array:
-    """Return a new array."""
-    return np.empty(shape, dtype)
 
 
 class Scratch(threading.local):

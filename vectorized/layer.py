@@ -51,8 +51,9 @@ class Conv2d:
     def __call__(self, x: Any) -> Array:
         """Return ``conv2d(x, weight, bias, ...)``."""
         a = contract.conv2d(x, *self._filters, *self._options)
-        chosen = choose(a, *self._named)
-        y = np.empty(output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
+        shape = output_shape(a)
+        chosen = choose(a, shape[2:], *self._named, prepared=True)
+        y = np.empty(shape, contract.carrier(a.x.dtype))  # (N, K, P, Q)
         if y.size:  # an empty batch is done
             if chosen not in self._prepared:  # two threads may both prepare them: they come out the same
                 self._prepared[chosen] = chosen.prepare(a.weight, a.groups, y.dtype)

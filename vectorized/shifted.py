@@ -8,14 +8,16 @@ The last few columns of each row wrap into the next one; they are dropped at the
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
 from contract import Array, Conv
 from vectorized.filters import Take
+from vectorized.threads import cut, parts, products
 
-STRIP_BYTES = 4 * 2**20  # of the two buffers that products and their sums are written to
+STRIP_BYTES = 4 * 2**20  # of the two buffers of a thread that products and their sums are written to
 
 
 def refusal(a: Conv) -> str | None:
@@ -26,7 +28,7 @@ def refusal(a: Conv) -> str | None:
 def shifted(a: Conv, y: Array, taps: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) tap by tap, with the filters as taps (R, S, G, K/G, C/G).
 
-    Memory: one padded image, and two strips of products (STRIP_BYTES, or one row if that is more). Arithmetic:
+    Memory: one padded image, and for each thread two strips of products (STRIP_BYTES, or one row if that is more). Arithmetic:
     N*K*(C/groups)*R*S*P*W' multiplications. Error class: gamma. Source: Vasudevan, Anderson, Gregg, "Parallel Multi Channel
     Convolution using General Matrix Multiplication", 2017.
     """
@@ -36,18 +38,24 @@ def shifted(a: Conv, y: Array, taps: Array, take: Take) -> None:
     flat = take("image", (G, C // G, height * width + (S - 1) * d_w), y.dtype)  # the last tap reads past the last row's end
     flat.fill(0)
     image = flat[:, :, : height * width].reshape(C, height, width)
-    rows = min(P, max(1, STRIP_BYTES // (2 * K * width * y.itemsize)))
-    sums, term = (take(name, (K * rows * width,), y.dtype) for name in ("sums", "term"))
-    for n, first in product(range(N), range(0, P, rows)):
-        if first == 0:
-            image[:, top : top + H, left : left + W] = a.x[n]
-        high = min(rows, P - first)
-        total, one = (b[: K * high * width].reshape(G, K // G, high * width) for b in (sums, term))
-        for r, s in product(range(R), range(S)):
-            start = (first + r * d_h) * width + s * d_w
-            np.matmul(taps[r, s], flat[:, :, start : start + high * width], out=one if r or s else total)
-            if r or s:
-                total += one
-        y[n, :, first : first + high] = total.reshape(K, high, width)[:, :, :Q]
-        if a.bias is not None:
-            y[n, :, first : first + high] += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
+    bias = None if a.bias is None else a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
+    macs = K * (C // G) * R * S * P * width
+    least = -(-P // max(1, STRIP_BYTES // (2 * K * width * y.itemsize)))  # strips
+    strips = cut(P, least + -least % parts(macs))
+
+    def work(some: Iterator[slice]) -> None:
+        for rows in some:
+            length = (rows.stop - rows.start) * width
+            total, one = (take(name, (G, K // G, length), y.dtype) for name in ("sums", "term"))
+            for r, s in product(range(R), range(S)):
+                start = (rows.start + r * d_h) * width + s * d_w
+                np.matmul(taps[r, s], flat[:, :, start : start + length], out=one if r or s else total)
+                if r or s:
+                    total += one
+            y[n, :, rows] = total.reshape(K, -1, width)[:, :, :Q]
+            if bias is not None:
+                y[n, :, rows] += bias
+
+    for n in range(N):
+        image[:, top : top + H, left : left + W] = a.x[n]
+        products(work, strips, macs)

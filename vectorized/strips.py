@@ -1,7 +1,8 @@
 """im2col in bounded memory: some megabytes of columns at a time, in one buffer that stays in the cache.
 
-A block is a few whole images where their columns are small, or else a few rows of windows of one image. Its columns are
-stretched, multiplied, and the product is written straight to its place in the result; the next block reuses the buffer.
+A block is a few whole images where their columns are small, or else a few rows of windows of one image. What it reads is
+padded, its columns are stretched and multiplied, and the product is written straight to its place in the result; the next block
+reuses the buffers. Blocks are independent: each core takes its own.
 
 The same blocks serve the gradients, whose products run the other way: columns of gradients, or filters out of columns.
 
@@ -9,101 +10,170 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from contract import Array, Conv
-from vectorized.columns import add_back, stretch, zero_padded
-from vectorized.filters import Take, fresh
+from contract import Array, Conv, Pair
+from vectorized.columns import add_back
+from vectorized.filters import Scratch, Take
+from vectorized.threads import cut, parts, products
+from vectorized.windows import meeting, phases, windows
 
+LEAST_COLUMNS = 64  # measured: with fewer, a product by one thread is slower than half of one by two
 STRIP_BYTES = 4 * 2**20  # measured: below 1 MiB the products are too small, above 8 MiB the columns leave the cache
+Block = tuple[slice, slice]  # some images, and some rows of their windows
 
 
 def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) block by block, with the filters as rows (G, K/G, C/G*R*S).
 
-    Memory: one block of columns (STRIP_BYTES, or one row of windows if that is more) and one padded image. Arithmetic:
-    N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma. Source: Chellapilla, Puri, Simard, 2006; cuDNN's tiling of it.
+    Memory, for each thread: one block of columns (STRIP_BYTES, or one row of windows if that is more) and the padded pixels
+    that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma. Source: Chellapilla, Puri, Simard,
+    2006; cuDNN's tiling of it.
     """
     (N, K, P, Q), G = y.shape, a.groups
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
     out = y.reshape(N, G, K // G, P * Q)
-    for images, rows, columns in column_blocks(a, y, take):
-        block = out[images, :, :, rows.start * Q : rows.stop * Q]
-        np.matmul(filters, columns.reshape(len(block), G, filters.shape[2], -1), out=block)
-        if bias is not None:
-            block += bias
+
+    def work(blocks: Iterator[Block]) -> None:
+        for images, rows in blocks:
+            columns = block_columns(a, (images, rows), y, take)  # (n, C, R, S, p, Q)
+            block = out[images, :, :, rows.start * Q : rows.stop * Q]
+            np.matmul(filters, columns.reshape(len(block), G, filters.shape[2], -1), out=block)
+            if bias is not None:
+                block += bias
+
+    macs = y.size * filters.shape[2]
+    products(work, blocks_of(a, y, macs), macs)
 
 
-def column_blocks(a: Conv, y: Array, take: Take = fresh) -> Iterator[tuple[slice, slice, Array]]:
-    """Yield (images, rows of windows, their columns (n, C, R, S, p, Q)) for block after block, all in one buffer.
-
-    ``y`` (N, K, P, Q) tells how many windows there are and the dtype to stretch in.
-    """
-    (N, _, P, Q), (C, (R, S)) = y.shape, (a.x.shape[1], a.weight.shape[2:])
-    deep, high = block_size(C * R * S * Q * y.itemsize, N, P)
-    buffer = take("columns", (min(deep, N) * C * R * S * high * Q,), y.dtype)
-    padded = None if a.padding == ((0, 0), (0, 0)) and a.x.dtype == y.dtype else empty_image(a, min(deep, N), y.dtype, take)
-    for first in range(0, N, deep):
-        images = slice(first, min(first + deep, N))
-        count = images.stop - images.start
-        X = zero_padded(a.x[images], a.padding, y.dtype, padded)
-        for top in range(0, P, high):
-            rows = slice(top, min(top + high, P))
-            shape = (count, C, R, S, rows.stop - top, Q)
-            columns = buffer[: count * C * R * S * shape[4] * Q].reshape(shape)
-            strip = X[:count, :, top * a.stride[0] :]  # from the first row that the block reads
-            yield images, rows, stretch(strip, (R, S), a.stride, a.dilation, shape[4:], columns)
+def blocks_of(a: Conv, y: Array, macs: int = 0) -> list[Block]:
+    """Return the blocks of y (N, K, P, Q): at most STRIP_BYTES of columns each, and some for each thread if that pays."""
+    (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
+    threads = parts(macs) if LEAST_COLUMNS * parts(macs) <= N * P * Q else 1
+    deep, high = block_size(C * R * S * Q * y.itemsize, N, P, threads)
+    return [
+        (slice(first, min(first + deep, N)), slice(top, min(top + high, P)))
+        for first in range(0, N, deep)
+        for top in range(0, P, high)
+    ]
 
 
-def empty_image(a: Conv, images: int, dtype: np.dtype[Any], take: Take) -> Array:
-    """Return zeros of the shape of some padded images."""
-    (_, C, H, W), ((top, bottom), (left, right)) = a.x.shape, a.padding
-    image = take("image", (images, C, top + H + bottom, left + W + right), dtype)
-    image.fill(0)
-    return image
-
-
-def block_size(row_bytes: int, images: int, rows: int) -> tuple[int, int]:
+def block_size(row_bytes: int, images: int, rows: int, least: int) -> tuple[int, int]:
     """Return how many images, and how many rows of windows of each, make a block of at most STRIP_BYTES, of equal heights.
 
-    >>> block_size(row_bytes=2**20, images=9, rows=10)  # rows of one image: 4, 3 and 3 of them would be uneven
+    >>> block_size(row_bytes=2**20, images=9, rows=10, least=1)  # rows of one image: 4, 3 and 3 of them would be uneven
     (1, 4)
-    >>> block_size(row_bytes=2**10, images=9, rows=10)  # many images fit
+    >>> block_size(row_bytes=2**10, images=9, rows=10, least=1)  # many images fit
     (9, 10)
+    >>> block_size(row_bytes=2**10, images=1, rows=10, least=2)  # there are two threads
+    (1, 5)
     """
-    if row_bytes * rows <= STRIP_BYTES:
-        return max(1, min(images, STRIP_BYTES // (row_bytes * rows))), rows
-    blocks = -(-rows // max(1, STRIP_BYTES // row_bytes))
-    return 1, -(-rows // blocks)
+    if row_bytes * rows <= STRIP_BYTES and images >= least:
+        return max(1, min(-(-images // least), STRIP_BYTES // (row_bytes * rows))), rows
+    blocks = max(1 if images >= least else least, -(-rows // max(1, STRIP_BYTES // row_bytes)))
+    blocks += -blocks % least if images == 1 else 0  # as many for each thread
+    return 1, -(-rows // min(blocks, rows))
+
+
+def block_columns(a: Conv, block: Block, y: Array, take: Take) -> Array:
+    """Return the columns (n, C, R, S, p, Q) of a block of y (N, K, P, Q), in y's dtype: in a buffer of ``take``."""
+    rows, (R, S), Q = block[1], a.weight.shape[2:], y.shape[3]
+    count, step = (rows.stop - rows.start, Q), a.stride[1] if Q > 1 and S > 1 else 1
+    X = padded_rows(a, block, y, step, take)  # (n, C, rows read, step, W'/step)
+    shape = (*X.shape[:2], R, S, *count)
+    columns = take("columns", (int(np.prod(shape, dtype=np.int64)),), y.dtype).reshape(shape)
+    if step == 1:
+        np.copyto(columns, windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count))
+        return columns
+    for s, column, across in phases(S, a.dilation[1], step):  # the taps that read the same pixels, every step-th
+        pixels, some = X[:, :, :, column % step, column // step :], columns[:, :, :, s]
+        np.copyto(some, windows(pixels, (R, some.shape[3]), (a.stride[0], 1), (a.dilation[0], across), count))
+    return columns
+
+
+def padded_rows(a: Conv, block: Block, y: Array, step: int, take: Take) -> Array:
+    """Return the padded pixels that a block reads, (n, C, rows, step, W'/step): x itself where there is nothing to do.
+
+    Columns are dealt out: every ``step``-th stands in one row, so that a stride reads neighbours.
+    """
+    (images, rows), (top, left) = block, (a.padding[0][0], a.padding[1][0])
+    (_, C, H, W), R = a.x.shape, a.weight.shape[2]
+    first = rows.start * a.stride[0]
+    high = (rows.stop - rows.start - 1) * a.stride[0] + (R - 1) * a.dilation[0] + 1
+    x = a.x[images]
+    if step == 1 and a.padding == ((0, 0), (0, 0)) and x.dtype == y.dtype:
+        return x[:, :, first : first + high, np.newaxis]
+    wide = -(-(sum(a.padding[1]) + W) // step)
+    X = take("pixels", (len(x), C, high, step, wide), y.dtype)
+    p, row = meeting(H, high, 1, first - top)
+    X[:, :, : p.start] = X[:, :, p.stop :] = 0
+    for phase in range(step):
+        q, column = meeting(W, wide, step, phase - left)
+        X[:, :, p, phase, q] = x[:, :, row, column]
+        X[:, :, p, phase, : q.start] = X[:, :, p, phase, q.stop :] = 0
+    return X
 
 
 def add_input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
-    """Add to grad_x (N, C, H, W) what g (N, K, P, Q) sends back: the columns ``filters.T @ g``, returned by col2im."""
+    """Add to grad_x (N, C, H, W) what g (N, K, P, Q) sends back: the columns ``filters.T @ g``, returned by col2im.
+
+    Windows overlap, so threads share out the channels: no two of them add to the same place.
+    """
     (N, K, P, Q), (C, (R, S)), G = g.shape, (a.x.shape[1], a.weight.shape[2:]), a.groups
-    filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, -1).conj().swapaxes(1, 2)  # (G, C/G*R*S, K/G)
-    deep, high = block_size(C * R * S * Q * g.itemsize, N, P)
-    buffer = np.empty(min(deep, N) * C * R * S * high * Q, g.dtype)
+    filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G, R * S).conj()
+    g_rows, macs = g.reshape(N, G, K // G, P * Q), N * K * (C // G) * R * S * P * Q
+
+    def work(some: Iterator[tuple[slice, slice]]) -> None:
+        for groups, channels in some:
+            rows_of = filters[groups, :, channels].reshape(-1, K // G, filters[0, 0, channels].size)  # (g, K/G, c*R*S)
+            share = grad_x.reshape(N, G, C // G, *grad_x.shape[2:])[:, groups, channels]
+            _add_back_blocks(a, g_rows[:, groups], rows_of.swapaxes(1, 2), share, (P, Q))
+
+    items = cut(G, parts(macs)) if G > 1 else cut(C, parts(macs))
+    products(work, [(s, slice(None)) if G > 1 else (slice(None), s) for s in items], macs)
+
+
+def _add_back_blocks(a: Conv, g: Array, filters: Array, grad_x: Array, count: Pair) -> None:
+    """Add to grad_x (N, G, C/G, H, W), of some groups or channels, what g (N, G, K/G, P*Q) sends back by ``filters``."""
+    (N, G, depth), (R, S), (P, Q) = grad_x.shape[:3], a.weight.shape[2:], count
+    deep, high = block_size(G * depth * R * S * Q * g.itemsize, N, P, 1)
+    buffer = np.empty(min(deep, N) * G * depth * R * S * high * Q, g.dtype)
     for first in range(0, N, deep):
-        count = min(deep, N - first)
+        images = slice(first, min(first + deep, N))
         for top in range(0, P, high):
             rows = min(high, P - top)
-            block = np.ascontiguousarray(g[first : first + count, :, top : top + rows])  # (n, K, p, Q)
-            columns = buffer[: count * C * R * S * rows * Q]
-            np.matmul(filters, block.reshape(count, G, K // G, -1), out=columns.reshape(count, G, filters.shape[1], -1))
+            block = g[images, :, :, top * Q : (top + rows) * Q]  # (n, G, K/G, p*Q)
+            columns = buffer[: len(block) * G * depth * R * S * rows * Q].reshape(len(block), G, depth * R * S, rows * Q)
+            np.matmul(filters, block, out=columns)
             (above, below), sides = a.padding
             padding = ((above - top * a.stride[0], below), sides)  # the block's first window starts `top` steps further down
-            add_back(columns.reshape(count, C, R, S, rows, Q), grad_x[first : first + count], a.stride, padding, a.dilation)
+            add_back(columns.reshape(-1, G, depth, R, S, rows, Q), grad_x[images], a.stride, padding, a.dilation)
 
 
 def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
-    """Add to grad_w (K, C/G, R, S) the products ``g @ columns.T`` of every block of x (N, C, H, W) and g (N, K, P, Q)."""
+    """Add to grad_w (K, C/G, R, S) the products ``g @ columns.T`` of every block of x (N, C, H, W) and g (N, K, P, Q).
+
+    Each thread has a sum of its own, of blocks that do not depend on who is faster; so the result does not either.
+    """
     K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
-    for images, rows, columns in column_blocks(a._replace(x=x), g):
-        block = g[images, :, rows].reshape(len(columns), G, K // G, -1)
-        stretched = columns.reshape(len(columns), G, total.shape[2], -1).conj().swapaxes(2, 3)
-        for first in range(0, len(block), some):
-            total += np.matmul(block[first : first + some], stretched[first : first + some]).sum(0, g.dtype)
+    macs = g.size * total.shape[2]
+    blocks = blocks_of(a._replace(x=x), g, macs)
+    shares = [blocks[first :: parts(macs)] for first in range(min(parts(macs), len(blocks)))]
+    sums = [total, *(np.zeros_like(total) for _ in shares[1:])]
+    take = Scratch().take
+
+    def work(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            for images, rows in shares[number]:
+                columns = block_columns(a._replace(x=x), (images, rows), g, take)
+                block = g[images, :, rows].reshape(len(columns), G, K // G, -1)
+                stretched = columns.reshape(len(columns), G, total.shape[2], -1).conj().swapaxes(2, 3)
+                for first in range(0, len(block), some):
+                    sums[number] += np.matmul(block[first : first + some], stretched[first : first + some]).sum(0, g.dtype)
+
+    products(work, list(range(len(shares))), macs)
+    for more in sums[1:]:
+        total += more

@@ -1,19 +1,23 @@
-"""Both cores for work that NumPy does on one: a list of independent blocks, shared out among a few Python threads.
+"""Both cores: a list of independent blocks, shared out among a few Python threads.
 
 NumPy lets go of the interpreter's lock while it computes, so threads that work on blocks of some hundred kilobytes run side
-by side. Products are not shared out here: BLAS brings its own threads.
+by side. Where the blocks are matrix products, BLAS, which brings threads of its own, is held to one meanwhile; that takes
+threadpoolctl (``samesum[fast]``). Without it such blocks are done in turn, each by all of BLAS's threads.
 """
 
 import os
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 Item = TypeVar("Item")
 SHARE_BYTES = 2**19  # measured: waking a thread costs some 50 µs, and it should do more than that
+SHARE_MACS = 2**23  # multiplications that take BLAS about 0.1 ms: below, its own threads wake faster than ours
 
 
 def workers() -> int:
@@ -26,21 +30,54 @@ def each(function: Callable[[Item], None], items: Iterable[Item], nbytes: int) -
 
     Raises what a call raises, after the others have ended.
     """
-    items = list(items)
-    if len(items) < 2 or nbytes < 2 * SHARE_BYTES or workers() < 2:
-        for item in items:
+
+    def work(some: Iterator[Item]) -> None:
+        for item in some:
             function(item)
+
+    _share(work, list(items), workers() if nbytes >= 2 * SHARE_BYTES else 1)
+
+
+def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs: int) -> None:
+    """Call ``work`` in each of some threads, on an iterator that hands every item to one of them, and BLAS held to one thread.
+
+    ``macs`` multiplications are made in all. Where they are few, or BLAS cannot be held, ``work`` is called once, on all items.
+    """
+    items = list(items)
+    threads = min(parts(macs), len(items))
+    if threads < 2:
+        work(iter(items))
         return
-    shares = [items[first :: workers()] for first in range(min(workers(), len(items)))]
+    with _single_blas_thread():
+        _share(work, items, threads)
 
-    def run(share: list[Item]) -> None:
+
+def parts(macs: int) -> int:
+    """Return among how many threads ``products`` shares out so many multiplications, if there are items enough."""
+    return workers() if macs >= 2 * SHARE_MACS and _blas() else 1
+
+
+def cut(count: int, pieces: int) -> list[slice]:
+    """Return ``count`` things cut into at most so many slices, as even as may be.
+
+    >>> cut(5, 2), cut(2, 3)
+    ([slice(0, 3, None), slice(3, 5, None)], [slice(0, 1, None), slice(1, 2, None)])
+    """
+    size = -(-count // pieces)
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
+    """Call ``work`` in so many threads, this one among them, on one iterator; raise what a call raised."""
+    queue = iter(items)  # of a list: each thread that asks gets the next item, and no two the same
+
+    def run() -> None:
         with np.errstate(all="ignore"):  # a thread does not inherit it
-            for item in share:
-                function(item)
+            work(queue)
 
-    futures = [_pool().submit(run, share) for share in shares[1:]]
+    futures = [_pool().submit(run) for _ in range(min(threads, len(items)) - 1)]
     try:
-        run(shares[0])
+        run()
     finally:
         for future in futures:
             future.exception()  # waits
@@ -54,5 +91,49 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, workers() - 1), thread_name_prefix="vectorized")
 
 
+@cache
+def _blas() -> Any:
+    """Return the switch for BLAS's threads, or ``None`` where there is none."""
+    try:
+        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - it is optional, and to look for libraries takes time
+    except ImportError:
+        return None
+    found = ThreadpoolController().select(user_api="blas")
+    return found if found.lib_controllers else None
+
+
+class _Holders:
+    """How many calls hold BLAS to one thread, and what sets it free: calls may overlap, and the last one gives it back."""
+
+    lock = threading.Lock()
+    count = 0
+    limiter: Any = None
+
+
+@contextmanager
+def _single_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread; afterwards it has as many as before."""
+    with _Holders.lock:
+        if _Holders.count == 0:
+            _Holders.limiter = _blas().limit(limits=1)
+        _Holders.count += 1
+    try:
+        yield
+    finally:
+        with _Holders.lock:
+            _Holders.count -= 1
+            if _Holders.count == 0:
+                _Holders.limiter.restore_original_limits()
+
+
+def _in_a_child() -> None:
+    """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
+    _pool.cache_clear()
+    _Holders.lock = threading.Lock()
+    if _Holders.count:
+        _Holders.count = 0
+        _Holders.limiter.restore_original_limits()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has no threads: it starts its own
+    os.register_at_fork(after_in_child=_in_a_child)

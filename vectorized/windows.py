@@ -3,6 +3,9 @@
 Letters: H×W pixels, R×S taps, P×Q windows.
 """
 
+from collections.abc import Iterator
+from math import gcd
+
 import numpy as np
 
 import contract
@@ -77,3 +80,15 @@ def meeting(size: int, count: int, stride: int, offset: int) -> tuple[slice, sli
     step = stride if last - first > 1 else 1
     start = first * stride + offset
     return slice(first, last), slice(start, start + (last - first - 1) * step + 1, step)
+
+
+def phases(taps: int, dilation: int, stride: int) -> Iterator[tuple[slice, int, int]]:
+    """Yield the taps of one axis that read the same of every ``stride`` cells, where the first stands, and how far apart.
+
+    >>> list(phases(taps=3, dilation=1, stride=2))  # taps 0 and 2 read even cells, one apart; tap 1 reads odd ones
+    [(slice(0, None, 2), 0, 1), (slice(1, None, 2), 1, 0)]
+    """
+    period = stride // gcd(stride, dilation)
+    for first in range(min(period, taps)):
+        apart = period * dilation // stride if first + period < taps else 0  # one tap takes no step, however huge
+        yield slice(first, None, period), first * dilation, apart

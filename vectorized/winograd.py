@@ -9,15 +9,19 @@ matrix products too: a tile as a column of (m+2)² values, times ``kron(B.T, B.T
 Letters: N images, C channels, K filters, P×Q output cells; G groups; T tiles; n = m + 2, the side of a tile.
 """
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from contract import Array, Conv
+from contract import Array, Conv, Pair
 from vectorized.filters import Take
-from vectorized.windows import windows
+from vectorized.threads import parts, products
+from vectorized.windows import meeting
 
-BLOCK_BYTES = 8 * 2**20  # of all buffers together
+BLOCK_BYTES = 8 * 2**20  # of all buffers of a thread together
+Block = tuple[int, int, int]  # an image, its first row of tiles, how many rows
 
 
 class Transforms(NamedTuple):
@@ -60,15 +64,9 @@ def refusal(a: Conv) -> str | None:
     return None if a.x.dtype.kind in "fc" else f"takes float and complex alone, got {a.x.dtype}"
 
 
-def pays(a: Conv) -> bool:
-    """Return whether F(4×4, 3×3) is worth its transforms: enough channels and filters to share them, and enough tiles."""
-    K, depth = a.weight.shape[:2]
-    return refusal(a) is None and min(K // a.groups, depth) >= 64 and a.x.shape[0] * a.x.shape[2] * a.x.shape[3] >= 28 * 28
-
-
 def transformed(t: Transforms, weight: Array, groups: int, dtype: np.dtype[Any]) -> Array:
     """Return the filters (K, C/G, 3, 3) as winograd multiplies them: (n*n, G, K/G, C/G)."""
-    taps = weight.astype(dtype, copy=False).reshape(-1, 9).T  # (9, K*C/G)
+    taps = np.ascontiguousarray(weight.reshape(-1, 9).T, dtype)  # (9, K*C/G)
     places: Array = np.kron(t.G, t.G).astype(dtype) @ taps
     return places.reshape(len(places), groups, weight.shape[0] // groups, weight.shape[1])
 
@@ -76,34 +74,65 @@ def transformed(t: Transforms, weight: Array, groups: int, dtype: np.dtype[Any])
 def winograd(t: Transforms, a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) some rows of tiles at a time, with the filters transformed to (n*n, G, K/G, C/G).
 
-    Memory: the transformed filters, K*(C/groups)*n*n values, one padded image, and BLOCK_BYTES of tiles. Arithmetic:
+    Memory: the transformed filters, K*(C/groups)*n*n values, and BLOCK_BYTES of tiles for each thread. Arithmetic:
     N*K*(C/groups)*P*Q*(n/m)² multiplications, where a direct product has 9, and those of the transforms. Error class: winograd.
     Source: Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
     """
-    (N, K, P, Q), (C, H, W), G, (m, n) = y.shape, a.x.shape[1:], a.groups, t.A_T.shape
-    (top, _), (left, _) = a.padding
+    (N, K, P, Q), C, G, (m, n) = y.shape, a.x.shape[1], a.groups, t.A_T.shape
     into, out_of = (np.kron(matrix, matrix).astype(y.dtype) for matrix in (t.B_T, t.A_T))
-    down, across = -(-P // m), -(-Q // m)  # tiles; the last ones may reach past the result, into zeros
-    image = take("image", (1, C, down * m + 2, across * m + 2), y.dtype)
-    image.fill(0)
-    rows = min(down, max(1, BLOCK_BYTES // (across * (2 * n * n * C + (n * n + m * m) * K) * y.itemsize)))
-    for i in range(N):
-        visible = image[0, :, top : top + H, left : left + W]
-        visible[...] = a.x[i, :, : visible.shape[1], : visible.shape[2]]
-        for first in range(0, down, rows):
-            high = min(rows, down - first)
-            tiles = windows(image[:, :, first * m :], (n, n), (m, m), (1, 1), (high, across))[0]  # (C, n, n, high, across)
-            stretched = take("tiles", (n, n, C, high, across), y.dtype)
-            np.copyto(stretched, tiles.transpose(1, 2, 0, 3, 4))
-            places = take("places", (n * n, C * high * across), y.dtype)
-            np.matmul(into, stretched.reshape(places.shape), out=places)
-            sums = take("sums", (n * n, K * high * across), y.dtype)
-            shape = (n * n, G, -1, high * across)
-            np.matmul(filters, places.reshape(shape), out=sums.reshape(shape))
-            outputs = take("outputs", (m * m, K * high * across), y.dtype)
+    bias = None if a.bias is None else a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
+    down, wide = -(-P // m), -(-Q // m) + 1  # tiles; the last ones may reach past the result, into zeros
+
+    def work(blocks: Iterator[Block]) -> None:
+        for i, first, high in blocks:
+            length = high * wide
+            one = take("one", (n * n * max(C, K) * length,), y.dtype)  # there and back: tiles, places; sums, outputs
+            two = take("two", (max(n * n * C, m * m * K) * length,), y.dtype)
+            tiles, places = (buffer[: n * n * C * length].reshape(n * n, C * length) for buffer in (one, two))
+            sums = one[: n * n * K * length].reshape(n * n, K * length)
+            outputs = two[: m * m * K * length].reshape(m * m, K * length)
+            gather(a, i, first, (m, n), (high, wide), tiles.reshape(n, n, C, length), take)
+            np.matmul(into, tiles, out=places)
+            np.matmul(filters, places.reshape(n * n, G, C // G, length), out=sums.reshape(n * n, G, K // G, length))
             np.matmul(out_of, sums, out=outputs)
-            outputs = outputs.reshape(m, m, K, high, across).transpose(2, 3, 0, 4, 1)  # (K, high, m, across, m)
-            block = y[i, :, first * m : (first + high) * m]  # (K, up to high*m, Q)
-            block[...] = outputs.reshape(K, high * m, across * m)[:, : block.shape[1], :Q]
-            if a.bias is not None:
-                block += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]
+            grid = outputs.reshape(m, m, K, high, wide)
+            for p, q in product(range(m), range(m)):
+                cells = y[i, :, first * m + p : min((first + high) * m, P) : m, q::m]  # that cell of every tile
+                cells[...] = grid[p, q, :, : cells.shape[1], : cells.shape[2]]
+            if bias is not None:
+                y[i, :, first * m : (first + high) * m] += bias
+
+    macs = N * (K * C // G + 2 * n * (K + C)) * down * wide * n * n
+    rows = block_rows(down, wide * n * n * (C + max(C, K)) * y.itemsize, max(1, parts(macs) // N))
+    products(work, [(i, first, min(rows, down - first)) for i in range(N) for first in range(0, down, rows)], macs)
+
+
+def block_rows(rows: int, row_bytes: int, least: int) -> int:
+    """Return how many rows of tiles make a block of at most BLOCK_BYTES, of equal heights; ``least`` blocks at least.
+
+    >>> block_rows(rows=10, row_bytes=2**21, least=1), block_rows(rows=10, row_bytes=2**10, least=2)
+    (4, 5)
+    """
+    blocks = max(least, -(-rows // max(1, BLOCK_BYTES // row_bytes)))
+    return -(-rows // min(rows, blocks + -blocks % least))
+
+
+def gather(a: Conv, i: int, first: int, sizes: tuple[int, int], count: Pair, tiles: Array, take: Take) -> None:
+    """Fill tiles (n, n, C, rows*columns) with the tiles of image i, from row ``first`` of them on.
+
+    The pixels are dealt out first: every m-th of every m-th row lies in a plane of its own, flat, so that one place of all
+    tiles is one long copy. The last tile of each row is none: it wraps into the next row.
+    """
+    (_, C, H, W), ((top, _), (left, _)), (m, n), (high, wide) = a.x.shape, a.padding, sizes, count
+    flat = take("planes", (m, m, C, (high + 1) * wide + 1), tiles.dtype)
+    flat[..., -1] = 0
+    planes = flat[..., :-1].reshape(m, m, C, high + 1, wide)
+    for p, q in product(range(m), range(m)):
+        down, row = meeting(H, high + 1, m, first * m + p - top)
+        across, column = meeting(W, wide, m, q - left)
+        plane = planes[p, q]
+        plane[:, : down.start] = plane[:, down.stop :] = plane[:, down, : across.start] = plane[:, down, across.stop :] = 0
+        plane[:, down, across] = a.x[i, :, row, column]
+    for p, q in product(range(n), range(n)):
+        start = p // m * wide + q // m
+        np.copyto(tiles[p, q], flat[p % m, q % m, :, start : start + high * wide])

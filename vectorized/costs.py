@@ -1,0 +1,133 @@
+"""What each algorithm would cost, by the shape alone: how ``"auto"`` chooses. A few measured constants, and counts of the work.
+
+    product    multiplications * MULTIPLY * (1 + SMALL/rows + SMALL/terms + SMALL/columns)      of one matrix product
+    copy       values * (COPY + RUN/length)                                         values that stand in runs of a length
+    add        values * ADD                                                         read twice, written once
+    call       CALL                                                                 the calls of NumPy for a block
+
+Nanoseconds of one core. Only their ratios decide, and those differ little between machines; ``python -m benchmarks.constants``
+measures them on yours.
+
+Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from math import log2
+from typing import NamedTuple
+
+from contract import Conv, Pair
+from vectorized.strips import STRIP_BYTES
+
+MULTIPLY, SMALL = 0.0205, 6.0
+COPY, RUN = 0.09, 4.0
+DEALT = 10  # the length of a run that costs what a value costs which is read or written by itself
+SCATTERED = 1.1  # a value whose neighbours go elsewhere
+ADD = 0.15
+CALL = 10_000.0
+
+
+class Shape(NamedTuple):
+    """The numbers that decide."""
+
+    N: int
+    C: int
+    K: int
+    G: int
+    taps: int  # R*S
+    P: int
+    Q: int
+    pixels: int  # of a padded channel
+    width: int  # of a padded row
+    itemsize: int
+    stride: Pair
+    prepared: bool  # whether the filters are ready, as in a layer that is called again
+
+
+def shape(a: Conv, count: Pair, prepared: bool) -> Shape:
+    """Return the shape of a convolution with ``count`` = (P, Q) windows."""
+    (N, C, H, W), (K, _, R, S) = a.x.shape, a.weight.shape
+    width = W + sum(a.padding[1])
+    pixels = (H + sum(a.padding[0])) * width
+    return Shape(max(N, 1), C, K, a.groups, R * S, *count, pixels, width, a.x.itemsize, a.stride, prepared)
+
+
+def product(rows: float, terms: float, columns: float, count: float) -> float:
+    """Return the cost of ``count`` products of (rows, terms) and (terms, columns)."""
+    return count * rows * terms * columns * MULTIPLY * (1 + SMALL / rows + SMALL / terms + SMALL / columns)
+
+
+def copy(values: float, run: float) -> float:
+    """Return the cost of copying values that stand in runs."""
+    return values * (COPY + RUN / run)
+
+
+def padded(s: Shape) -> float:
+    """Return the cost of putting zeros around the pixels, or of dealing them out for a stride."""
+    return copy(s.N * s.C * s.pixels, s.width if s.stride[1] == 1 else DEALT)
+
+
+def pointwise(s: Shape) -> float:
+    """Products alone; a stride copies the pixels that it keeps."""
+    kept = 0 if s.stride == (1, 1) else copy(s.N * s.C * s.P * s.Q, DEALT)
+    return kept + product(s.K // s.G, s.C // s.G, s.P * s.Q, s.N * s.G) + CALL * s.N
+
+
+def strips(s: Shape) -> float:
+    """Padded pixels, columns in runs of Q, products."""
+    columns = s.N * s.C * s.taps * s.P * s.Q
+    blocks = max(1, columns * s.itemsize / STRIP_BYTES)
+    each = min(s.P * s.Q, s.P * s.Q * s.N / blocks)
+    work = product(s.K // s.G, s.C // s.G * s.taps, each, s.N * s.P * s.Q * s.G / each)
+    return padded(s) + copy(columns, s.Q) + work + CALL * blocks
+
+
+def flat(s: Shape) -> float:
+    """Padded pixels, columns in long runs, products that are a little wider, and a copy that drops what wraps."""
+    wide = s.P * max(s.Q, s.width / s.stride[1])
+    columns = s.N * s.C * s.taps * wide
+    work = product(s.K // s.G, s.C // s.G * s.taps, wide, s.N * s.G)
+    blocks = max(s.N, columns * s.itemsize / STRIP_BYTES)
+    return padded(s) + copy(columns, wide) + work + copy(s.N * s.K * s.P * s.Q, s.Q) + 2 * CALL * blocks
+
+
+def shifted(s: Shape) -> float:
+    """Padded pixels, a product for each tap, and their sum."""
+    wide = s.P * s.width
+    work = product(s.K // s.G, s.C // s.G, wide, s.N * s.G * s.taps) + s.N * s.K * wide * s.taps * ADD
+    return padded(s) + work + copy(s.N * s.K * s.P * s.Q, s.Q) + CALL * s.N * s.taps
+
+
+def fft(s: Shape) -> float:
+    """Transforms of images, filters and results, and small complex products."""
+    transforms = s.N * (s.C + s.K) + (0 if s.prepared else s.K * s.C // s.G)
+    products = 8 * product(s.K // s.G, s.C // s.G, s.N, s.G * s.pixels / 2)  # of complex numbers
+    return transforms * s.pixels * ADD * 5 * log2(s.pixels) + products + 4 * CALL
+
+
+def winograd(m: int, s: Shape) -> float:
+    """Pixels dealt out, tiles, their transforms, products, the results' transforms and places; the filters' transform."""
+    places, tiles = (m + 2) ** 2, s.N * -(-s.P // m) * (-(-s.Q // m) + 1)
+    blocks = max(s.N, tiles * places * (s.C + max(s.C, s.K)) * s.itemsize / (2 * STRIP_BYTES))
+    values = 0 if s.prepared else s.K * s.C // s.G * places
+    dealt = copy(s.N * (s.C * s.pixels + s.K * s.P * s.Q), DEALT) + copy(s.C * places * tiles, tiles / blocks)
+    transforms = 2 * (s.C * places + s.K * m * m) * places * tiles * MULTIPLY  # thin products reach half of the rate
+    work = product(s.K // s.G, s.C // s.G, tiles / blocks, places * s.G * blocks)
+    return values * (9 * MULTIPLY + SCATTERED) + dealt + transforms + work + 10 * CALL * blocks
+
+
+COSTS: dict[str, Callable[[Shape], float]] = {
+    "pointwise": pointwise,
+    "strips": strips,
+    "flat": flat,
+    "shifted": shifted,
+    "fft": fft,
+    "winograd2": partial(winograd, 2),
+    "winograd4": partial(winograd, 4),
+}
+
+
+@lru_cache(maxsize=4096)  # a network calls the same layers again and again
+def cheapest(names: tuple[str, ...], s: Shape) -> str:
+    """Return the name whose algorithm costs least on this shape."""
+    return min(names, key=lambda name: COSTS[name](s))
