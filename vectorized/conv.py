@@ -18,7 +18,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import costs, fft, flat, pointwise, shifted, strips, winograd
+from vectorized import costs, fft, flat, gradients, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
 from vectorized.filters import Scratch, Take, as_rows, as_taps
 from vectorized.windows import output_sizes
@@ -160,8 +160,8 @@ def conv2d_backward(
     dtype = contract.carrier(a.x.dtype)
     g = np.ascontiguousarray(g, dtype)  # (N, K, P, Q)
     grad_x, grad_w = np.zeros(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
-    strips.add_input_gradient(a, g, grad_x)
-    strips.add_weight_gradient(a, g, a.x, grad_w)
+    gradients.add_input_gradient(a, g, grad_x)
+    gradients.add_weight_gradient(a, g, a.x, grad_w)
     return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv
-from vectorized import strips
+from vectorized import gradients, strips
 from vectorized.filters import Scratch, as_rows
 
 
@@ -50,7 +50,7 @@ def conv_transpose2d(
     a = contract.conv_transpose2d(x, weight, bias, stride, padding, output_padding, dilation, groups)
     y = np.zeros(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
     # a convolution of y would have a.x as its output; its gradient conjugates the filters, which is not wanted here
-    strips.add_input_gradient(_convolution(a, y)._replace(weight=a.weight.conj()), np.ascontiguousarray(a.x, y.dtype), y)
+    gradients.add_input_gradient(_convolution(a, y)._replace(weight=a.weight.conj()), np.ascontiguousarray(a.x, y.dtype), y)
     if a.bias is not None:
         y += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]  # (K, 1, 1)
     return _result(a, y)
@@ -90,7 +90,7 @@ def conv_transpose2d_backward(
     g, pixels = g.astype(dtype, copy=False), np.ascontiguousarray(a.x, dtype)
     grad_x, grad_w = np.empty(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
     strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), Scratch().take)
-    strips.add_weight_gradient(_convolution(a, g), pixels, g, grad_w)
+    gradients.add_weight_gradient(_convolution(a, g), pixels, g, grad_w)
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x
         grad_w = grad_w.conj()
     return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
