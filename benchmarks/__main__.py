@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import DEFAULT, DTYPES, MODULES
+from benchmarks.contestants import ALGORITHMS, DEFAULT, DTYPES, MODULES
 from benchmarks.layers import OPERATIONS
 from benchmarks.selection import NothingSelectedError, select
 from benchmarks.timing import QUICK, SLOW, Settings
@@ -29,14 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         layers = select(
-            options.network, options.layer, options.operation, everything=options.all, quick=options.quick, batch=options.batch
+            options.network,
+            options.layer,
+            options.operation,
+            everything=options.all,
+            quick=options.quick,
+            growth=options.growth,
+            batch=options.batch,
         )
     except NothingSelectedError as error:
         parser.error(str(error))
     if options.list:
         print("\n".join(f"{layer.title:40}{layer.shape}" for layer in layers))
         return 0
-    contestants = list(dict.fromkeys(options.contestant or DEFAULT))
+    contestants = list(dict.fromkeys([*(options.contestant or DEFAULT), *(ALGORITHMS if options.algorithms else ())]))
     if unknown := [name for name in contestants if not _known(name)]:
         parser.error(f"no such contestant: {', '.join(unknown)}; there are torch, tensordot, and modules such as vectorized")
     _installed(parser)
@@ -45,14 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"--output {options.output}: {error.strerror}")
 
-    from benchmarks import plots, run
+    from benchmarks import curves, plots, run
 
     given = {name: getattr(options, name) for name in ("dtype", "budget") if getattr(options, name) is not None}
     settings = replace(Settings(), **((QUICK if options.quick else {}) | given))
     done, file, status = run.run(layers, contestants, settings, _command(arguments), options.output)
     if done.layers:
         run.show(done, detailed=options.details, markdown=False)
-        print("saved: " + ", ".join(map(str, [file, *plots.draw(done, options.output, file.stem)])))
+        pictures = [*plots.draw(done, options.output, file.stem), *curves.draw(done, options.output, file.stem)]
+        print("saved: " + ", ".join(map(str, [file, *pictures])))
     return status
 
 
@@ -60,7 +67,7 @@ def report(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Show a saved run and return the exit status."""
     options = parser.parse_args(arguments)
     _installed(parser)
-    from benchmarks import plots, results, run
+    from benchmarks import curves, plots, results, run
 
     try:
         saved = results.load(options.file)
@@ -68,7 +75,8 @@ def report(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
         parser.error(str(error))
     run.show(saved, detailed=options.details, markdown=options.markdown)
     if options.plot:
-        print("saved: " + ", ".join(map(str, plots.draw(saved, options.plot, options.file.stem))), file=sys.stderr)
+        pictures = [*plots.draw(saved, options.plot, options.file.stem), *curves.draw(saved, options.plot, options.file.stem)]
+        print("saved: " + ", ".join(map(str, pictures)), file=sys.stderr)
     return 0
 
 
@@ -87,9 +95,16 @@ def run_parser() -> argparse.ArgumentParser:
     p.add_argument("--all", action="store_true", help="all layers, not the default selection")
     p.add_argument("--contestant", **many, metavar="NAME", help=f"{', '.join(DEFAULT)} (these are the default), "
                    "vectorized:ALGORITHM, or a module with functions of the contract")  # fmt: skip
+    p.add_argument("--algorithms", action="store_true", help="also every algorithm of vectorized; what auto chose, and lost")
     p.add_argument("--dtype", choices=DTYPES, help=f"of the data (default: {Settings.dtype})")
     p.add_argument("--batch", type=_positive, metavar="N", help="images in every layer, instead of the layer's own number")
-    p.add_argument("--budget", type=_seconds, metavar="S", help=f"seconds {SLOW} has on a layer (default: {Settings.budget:g})")
+    p.add_argument(
+        "--budget",
+        type=_seconds,
+        metavar="S",
+        help=f"seconds that {SLOW}, or one algorithm, has on a layer (default: {Settings.budget:g})",
+    )
+    p.add_argument("--growth", action="store_true", help="layers of which one size grows, and the slope of the time")
     p.add_argument("--quick", action="store_true", help="few layers, few rounds: a look, not a measurement")
     p.add_argument("--details", action="store_true", help=DETAILS)
     p.add_argument("--output", type=Path, default=Path("results"), metavar="DIR", help="where to save (default: %(default)s)")

@@ -1,25 +1,33 @@
 """Who races: each contestant as one call without arguments, on inputs that a seed makes the same for all.
 
 ``torch`` and ``tensordot`` are known by these names; any other name is a module with functions of the contract (``naive``,
-``vectorized``, your own), and ``module:NAME`` passes ``algorithm=NAME`` to its ``conv2d``.
+``vectorized``, your own), and ``module:NAME`` passes ``algorithm=NAME`` to its ``conv2d``; ``module:fast`` passes
+``accuracy="fast"``.
 """
 
 # ruff: noqa: PLC0415 - torch is imported in its own processes only
 
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+import contract
+import vectorized
 from benchmarks.layers import Layer, Pair
 from contract import Array
+from vectorized.conv import auto
 
-DEFAULT = ("naive", "tensordot", "vectorized", "torch")
+DEFAULT = ("naive", "tensordot", "vectorized", "vectorized:fast", "torch")
+ALGORITHMS = tuple(f"vectorized:{name}" for name in vectorized.ALGORITHMS)
+FAST = "fast"  # not an algorithm: it lets auto take one of a weaker error class
 MODULES = {"tensordot": "benchmarks.tensordot"}
 DTYPES = ("float32", "float64")
 NOTES = {  # what is not quite the same work, printed under the table
-    "torch": "its max pooling works out indices too; its backward is aten::convolution_backward, without autograd's graph",
+    "torch": "its max pooling works out indices always; its backward passes are aten's, without autograd's graph; that of max "
+    "pooling works out the maxima again, as all others do",
     "tensordot": "leaves the result of a convolution channels-last in memory; has no backward pass",
 }
 
@@ -37,23 +45,37 @@ def inputs(layer: Layer, dtype: str, seed: int) -> dict[str, Array]:
     return {name: rng.standard_normal(shape, np.dtype(dtype).type) for name, shape in shapes.items()}
 
 
-def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> tuple[Call, str] | None:
-    """Return the contestant's call on these arrays and its declared error class; ``None`` if it lacks the operation."""
+def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> tuple[Call, str, str] | None:
+    """Return the contestant's call, its error class and its algorithm, if it has a name; ``None`` if it lacks the operation."""
     if contestant == "torch":
-        return _torch(layer, arrays), "gamma"
+        return _torch(layer, arrays), "gamma", ""
     name, _, algorithm = contestant.partition(":")
     module = import_module(MODULES.get(name, name))
-    function = getattr(module, layer.operation, None)
+    function = getattr(module, layer.operation.removesuffix("_indices"), None)
     if function is None or (algorithm and layer.operation != "conv2d"):
         return None
-    declared = getattr(module, "ALGORITHMS", {}).get(algorithm, function)
-    options = _options(layer) | ({"algorithm": algorithm} if algorithm else {})
-    arguments = {
-        "conv2d": ("x", "weight", "bias"),
-        "conv2d_backward": ("grad_output", "x", "weight"),
-    }.get(layer.operation)
-    positional = [arrays[a] for a in arguments] if arguments else [arrays["x"], _int_or_pair((layer.R, layer.S))]
-    return lambda: function(*positional, **options), getattr(declared, "error_class", "gamma")
+    options, table = _options(layer), getattr(module, "ALGORITHMS", {})
+    if "return_indices" in options and "return_indices" not in signature(function).parameters:
+        return None
+    if algorithm == FAST:
+        options["accuracy"] = FAST
+    elif algorithm:
+        options["algorithm"] = algorithm
+    names = [n for n in ("grad_output", "x", "weight", "bias") if n in arrays]
+    positional: list[Any] = [arrays[n] for n in names if (n, layer.operation) != ("bias", "conv2d_backward")]
+    if not layer.operation.startswith("conv"):
+        positional.append(_int_or_pair((layer.R, layer.S)))
+    chosen = _chosen(positional, options) if name == "vectorized" and layer.operation == "conv2d" else algorithm
+    return lambda: function(*positional, **options), getattr(table.get(chosen, function), "error_class", "gamma"), chosen
+
+
+def _chosen(arguments: list[Array], options: dict[str, Any]) -> str:
+    """Return the name of the algorithm that vectorized takes."""
+    if "algorithm" in options:
+        return str(options["algorithm"])
+    usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "exact"}
+    a = contract.conv2d(*arguments, *(options.get(name, value) for name, value in usual.items()))
+    return auto(a, vectorized.conv.output_shape(a)[2:], options.get("accuracy", "full"))
 
 
 def as_arrays(result: Any) -> list[Array]:
@@ -74,6 +96,8 @@ def _options(layer: Layer) -> dict[str, Any]:
         options["groups"] = layer.groups
     if not layer.tiles:
         options["rounding"] = "floor"
+    if layer.operation == "max_pool2d_indices":
+        options["return_indices"] = True
     return options
 
 
@@ -94,14 +118,18 @@ def torch_call(layer: Layer, t: dict[str, Any]) -> Call:
     """Return torch's call on the tensors ``t``; the judge calls it on others of his own."""
     import torch
 
-    F = torch.nn.functional
+    F, aten = torch.nn.functional, torch.ops.aten
     kernel, pads = (layer.R, layer.S), (layer.stride, layer.padding)
-    if layer.operation == "conv2d":
-        return lambda: F.conv2d(t["x"], t["weight"], t["bias"], *pads, layer.dilation, layer.groups)
-    if layer.operation == "max_pool2d":
-        return lambda: F.max_pool2d(t["x"], kernel, *pads)
-    if layer.operation == "avg_pool2d":
-        return lambda: F.avg_pool2d(t["x"], kernel, *pads)
-    backward = torch.ops.aten.convolution_backward
     rest = ([layer.K], *pads, layer.dilation, False, [0, 0], layer.groups, [True, True, True])
-    return lambda: backward(t["grad_output"], t["x"], t["weight"], *rest)
+    pool = (kernel, *pads, (1, 1), False)
+    winners, back = aten.max_pool2d_with_indices, aten.max_pool2d_with_indices_backward
+    calls: dict[str, Call] = {
+        "conv2d": lambda: F.conv2d(t["x"], t["weight"], t["bias"], *pads, layer.dilation, layer.groups),
+        "conv2d_backward": lambda: aten.convolution_backward(t["grad_output"], t["x"], t["weight"], *rest),
+        "max_pool2d": lambda: F.max_pool2d(t["x"], kernel, *pads),
+        "max_pool2d_indices": lambda: F.max_pool2d(t["x"], kernel, *pads, return_indices=True),
+        "max_pool2d_backward": lambda: back(t["grad_output"], t["x"], *pool, winners(t["x"], *pool)[1]),
+        "avg_pool2d": lambda: F.avg_pool2d(t["x"], kernel, *pads),
+        "avg_pool2d_backward": lambda: aten.avg_pool2d_backward(t["grad_output"], t["x"], kernel, *pads, False, True, None),
+    }
+    return calls[layer.operation]

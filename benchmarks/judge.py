@@ -40,7 +40,7 @@ def terms(layer: Layer) -> tuple[int, ...]:
     if layer.operation == "conv2d_backward":
         cells = layer.N * layer.output[2] * layer.output[3]
         return layer.K // layer.groups * layer.R * layer.S + 1, cells + 1, cells + 1
-    return (layer.taps + 1,)
+    return (layer.taps + 1,) * (2 if layer.operation == "max_pool2d_indices" else 1)
 
 
 def judge(layer: Layer, dtype: str, seed: int, file: str) -> None:
@@ -49,10 +49,12 @@ def judge(layer: Layer, dtype: str, seed: int, file: str) -> None:
 
     tensors = {name: torch.from_numpy(a).double() for name, a in inputs(layer, dtype, seed).items()}
     expected = as_arrays(torch_call(layer, tensors)())
-    if layer.operation == "max_pool2d":
-        bounds = [np.zeros(1)]
+    if layer.operation in ("max_pool2d", "max_pool2d_indices"):
+        bounds = [np.zeros(1) for _ in expected]
     else:
-        magnitudes = as_arrays(torch_call(layer, {name: t.abs() for name, t in tensors.items()})())
+        signed = ("x",) if layer.operation == "max_pool2d_backward" else ()  # the maxima must stay where they are
+        absolute = {name: t if name in signed else t.abs() for name, t in tensors.items()}
+        magnitudes = as_arrays(torch_call(layer, absolute)())
         bounds = [_factor(n, dtype) * m for n, m in zip(terms(layer), magnitudes, strict=True)]
     weaker = weaker_bounds(layer, dtype, seed) if layer.operation == "conv2d" else np.zeros(0)
     np.savez(file, *expected, *bounds, weaker)
@@ -88,10 +90,11 @@ def error_over_bound(
     if len(results) != count:
         return float("inf"), f"{len(results)} results instead of {count}"
     worst, wrong = 0.0, []
-    names = ("y",) if count == 1 else ("grad_x", "grad_weight", "grad_bias")
+    names = (("y",), ("y", "indices"), ("grad_x", "grad_weight", "grad_bias"))[count - 1]
     for name, got, expected, bound in zip(names, results, right[:count], right[count:], strict=True):
-        if got.shape != expected.shape or got.dtype != dtype:
-            return float("inf"), f"{name} has shape {got.shape} and dtype {got.dtype} instead of {expected.shape} and {dtype}"
+        kind = "int64" if name == "indices" else dtype
+        if got.shape != expected.shape or got.dtype != kind:
+            return float("inf"), f"{name} has shape {got.shape} and dtype {got.dtype} instead of {expected.shape} and {kind}"
         allowed = weaker[WEAKER.index(error_class)] if error_class in WEAKER and weaker.size else bound
         ratio, where = _worst(got, expected, allowed)
         if not ratio <= 1:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 Pair = tuple[int, int]  # (height, width)
-OPERATIONS = ("conv2d", "conv2d_backward", "max_pool2d", "avg_pool2d")
-CLASSES = ("dense convolution", "grouped convolution", "backward of convolution", "max pooling", "average pooling")
+POOLINGS = {
+    "max_pool2d": "max pooling",
+    "max_pool2d_indices": "max pooling with indices",
+    "max_pool2d_backward": "backward of max pooling",
+    "avg_pool2d": "average pooling",
+    "avg_pool2d_backward": "backward of average pooling",
+}
+OPERATIONS = ("conv2d", "conv2d_backward", *POOLINGS)
+CLASSES = ("dense convolution", "grouped convolution", "backward of convolution", *POOLINGS.values())
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,15 @@ class Layer:
     @property
     def title(self) -> str:
         """Return the name by which a person picks the layer."""
-        return f"{self.network} {self.name}" + (" backward" if self.operation == "conv2d_backward" else "")
+        variant = self.operation.partition("2d")[2].replace("_", " ")  # "", " backward" or " indices"
+        return f"{self.network} {self.name}{variant}"
 
     @property
     def kind(self) -> str:
         """Return the class, one of ``CLASSES``, over which means are taken."""
         if self.operation == "conv2d":
             return CLASSES[0] if self.groups == 1 else CLASSES[1]
-        return dict(zip(OPERATIONS[1:], CLASSES[2:], strict=True))[self.operation]
+        return POOLINGS.get(self.operation, CLASSES[2])
 
     @property
     def spans(self) -> tuple[int, int]:
@@ -81,6 +89,16 @@ class Layer:
     def macs(self) -> int:
         """Return the multiply-adds: windows × taps, twice that for a backward pass (two products), none in a pooling."""
         return {"conv2d": 1, "conv2d_backward": 2}.get(self.operation, 0) * self.windows * self.taps
+
+    def traffic(self, itemsize: int) -> int:
+        """Return the bytes that any implementation reads or writes at least: each argument and each result once."""
+        x, weight, y = self.N * self.C * self.H * self.W, self.K * self.taps + self.K, self.windows
+        if self.operation == "conv2d_backward":
+            return itemsize * (2 * x + 2 * weight + y)  # x, weight, grad_output; grad_x, grad_weight, grad_bias
+        if self.operation == "conv2d":
+            return itemsize * (x + weight + y)
+        passes = 2 if self.operation == "max_pool2d_backward" else 1  # x and grad_x
+        return itemsize * (passes * x + y) + (8 * y if self.operation == "max_pool2d_indices" else 0)
 
     @property
     def shape(self) -> str:
@@ -208,4 +226,12 @@ LAYERS = (
     conv("Classroom: CIFAR 3x3 batch 32", 32, 32, 64, 3, 1, 1, N=32),
     conv("Classroom: MNIST 3x3 one image", 1, 28, 32, 3, 1, 1),
     conv("Classroom: CIFAR 3x3 one image", 32, 32, 64, 3, 1, 1),
+)
+
+# One size grows at a time, over two decades of arithmetic; the smallest is large enough that a call's fixed cost is little.
+GROWTH = (
+    *(conv(f"Growth: batch {n}", 32, 28, 32, 3, 1, 1, N=n) for n in (1, 4, 16, 32, 64, 100)),
+    *(conv(f"Growth: size {h}", 32, h, 32, 3, 1, 1) for h in (28, 56, 112, 160, 224, 280)),
+    *(conv(f"Growth: channels {c}", c, 28, c, 3, 1, 1) for c in (32, 64, 96, 128, 224, 320)),
+    *(conv(f"Growth: kernel {r}", 64, 56, 64, r, 1, r // 2) for r in (1, 3, 5, 7, 9, 11)),
 )

@@ -15,8 +15,14 @@ from benchmarks.results import LayerResult, Run
 from benchmarks.stats import geometric_mean, quartiles
 
 # Okabe and Ito's colours, told apart by any eyes; and a shape each, told apart without colour.
-STYLES = {"naive": ("#777777", "o"), "tensordot": ("#E69F00", "s"), "vectorized": ("#0072B2", "D"), "torch": ("#009E73", "|")}
-MORE = (("#D55E00", "^"), ("#CC79A7", "v"), ("#56B4E9", "P"), ("#000000", "X"), ("#F0E442", "<"))
+STYLES = {
+    "naive": ("#777777", "o"),
+    "tensordot": ("#E69F00", "s"),
+    "vectorized": ("#0072B2", "D"),
+    "torch": ("#009E73", "|"),
+    "vectorized:fast": ("#56B4E9", "P"),
+}
+MORE = (("#D55E00", "^"), ("#CC79A7", "v"), ("#000000", "X"), ("#F0E442", "<"))
 LOOK: dict[Any, Any] = {"svg.hashsalt": "samesum", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 Lines = list[LayerResult | str]
 

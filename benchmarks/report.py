@@ -12,13 +12,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmarks.cells import NOTHING, mean, mebibytes, number, percent, seconds, time_of
-from benchmarks.contestants import NOTES
+from benchmarks.contestants import ALGORITHMS, NOTES
 from benchmarks.layers import CLASSES
 from benchmarks.results import LayerResult, Run
 from benchmarks.stats import quartiles
 
 REFERENCES = ("naive", "tensordot", "torch")
-MEASURES = ["speed-up over naive", "time over torch", "share of peak", "error / bound", "scratch"]
+MEASURES = ["speed-up over naive", "time over torch", "share of peak", "share of bandwidth", "error / bound", "scratch"]
 BUSY = 0.05  # of the cores' time, taken by other programs
 Rows = list[list[str]]
 
@@ -66,14 +66,14 @@ def ratios(results: Sequence[LayerResult], over: str, under: str) -> list[float]
 
 def overview(run: Run) -> Table:
     """Return a row for each layer: the times of all, and how the subject did."""
-    about = subject(run)
+    about, shown = subject(run), [c for c in run.contestants if c not in ALGORITHMS]
 
     def rows(result: LayerResult) -> Rows:
-        times = [time_of(result.entries.get(c)) for c in run.contestants]
+        times = [time_of(result.entries.get(c)) for c in shown]
         return [[result.layer.title, *times, *(_measures(run, result, about) if about else [])]]
 
-    head = ["layer", *run.contestants, *(MEASURES if about else [])]
-    return Table(f"Time of one call, {run.settings['dtype']}", head, _by_class(run, rows))
+    head = ["layer", *shown, *(MEASURES if about else [])]
+    return Table(f"Time of one call, {run.settings['dtype']}", head, by_class(run, rows))
 
 
 def details(run: Run) -> Table:
@@ -91,12 +91,12 @@ def details(run: Run) -> Table:
             lines.append(cells + _measures(run, result, name))
         return lines
 
-    return Table(f"Every contestant, {run.settings['dtype']}", head, _by_class(run, rows))
+    return Table(f"Every contestant, {run.settings['dtype']}", head, by_class(run, rows))
 
 
 def means(run: Run) -> Table:
     """Return the geometric means of each class of layers, each with the number of layers that it is of."""
-    others = [c for c in run.contestants if c not in ("naive", "torch")]
+    others = [c for c in run.contestants if c not in ("naive", "torch", *ALGORITHMS)]
     pairs = [(c, "torch") for c in others if "torch" in run.contestants]
     pairs += [("naive", c) for c in [*others, "torch"] if {"naive", c} <= set(run.contestants)]
     about = subject(run)
@@ -120,6 +120,10 @@ def remarks(run: Run) -> list[str]:
     if about:
         lines.append(f"Speed-up, time over torch, share of peak, error over bound and scratch memory are those of {about}.")
     lines.append(f"Peak: matrix product of size {run.settings['product']}, {run.settings['dtype']}, in GFLOP/s: {peaks}.")
+    if run.bandwidth:
+        rates = ", ".join(f"{library} {rate / 1e9:.1f}" for library, rate in run.bandwidth.items())
+        size = mebibytes(run.settings["copied"])
+        lines.append(f"Bandwidth: a copy of {size}, in GB/s read and written: {rates}. A layer moves all it has once.")
     lines += [f"{name}: {NOTES[name]}." for name in run.contestants if name in NOTES]
     reasons = dict.fromkeys(f"{name}: {e.reason}" for r in run.layers for name, e in r.entries.items() if e.status == "not run")
     lines += [f"Not run: {reason}." for reason in reasons]
@@ -150,12 +154,13 @@ def _measures(run: Run, result: LayerResult, name: str) -> list[str]:
         number(faster[1]) if faster else NOTHING,
         number(over[1]) if over else NOTHING,
         percent(run.share_of_peak(result, name)),
+        percent(run.share_of_bandwidth(result, name)),
         f"{entry.error_over_bound:.2g}{weaker}" if entry and entry.error_over_bound is not None else NOTHING,
         mebibytes(entry.scratch) if entry and checked else NOTHING,
     ]
 
 
-def _by_class(run: Run, rows: Callable[[LayerResult], Rows]) -> list[tuple[str, Rows]]:
+def by_class(run: Run, rows: Callable[[LayerResult], Rows]) -> list[tuple[str, Rows]]:
     """Return the rows of the layers, one section for each class that the run has."""
     found = [(kind, [row for r in run.layers if r.layer.kind == kind for row in rows(r)]) for kind in CLASSES]
     return [(kind, lines) for kind, lines in found if lines]

@@ -28,6 +28,7 @@ class Entry:
     error_class: str = "gamma"  # a weaker one, if it declares that, is what it was judged by
     scratch: int | None = None  # bytes beyond the result; None where the system cannot tell
     samples: list[float] = field(default_factory=list)  # seconds a call: the median of each turn
+    algorithm: str = ""  # the name of the one that vectorized took
 
     @property
     def time(self) -> float | None:
@@ -63,6 +64,7 @@ class Run:
     peak: dict[str, float]  # library -> operations per second of its matrix product
     layers: list[LayerResult] = field(default_factory=list)
     interrupted: bool = True  # until it has come to its end
+    bandwidth: dict[str, float] = field(default_factory=dict)  # library -> bytes per second that its copy reads and writes
 
     @property
     def wrong(self) -> list[str]:
@@ -80,6 +82,20 @@ class Run:
         if entry is None or entry.time is None or not self.peak or not result.layer.macs:
             return None
         return 2 * result.layer.macs / entry.time / max(self.peak.values())
+
+    def share_of_bandwidth(self, result: LayerResult, contestant: str) -> float | None:
+        """Return the bytes that have to be moved at least, over the time and the fastest copy."""
+        entry = result.entries.get(contestant)
+        if entry is None or entry.time is None or not self.bandwidth:
+            return None
+        return result.layer.traffic(8 if self.settings["dtype"] == "float64" else 4) / entry.time / max(self.bandwidth.values())
+
+    def floor(self, result: LayerResult) -> float | None:
+        """Return the time, in seconds, below which the machine's peak and bandwidth let nobody come (the roofline)."""
+        if not self.peak or not self.bandwidth:
+            return None
+        moved = result.layer.traffic(8 if self.settings["dtype"] == "float64" else 4) / max(self.bandwidth.values())
+        return max(moved, 2 * result.layer.macs / max(self.peak.values()))
 
 
 def save(run: Run, file: Path) -> None:
@@ -136,4 +152,4 @@ def _read(data: dict[str, Any]) -> Entry:
     """Return an entry from JSON."""
     if data["status"] not in STATUSES:
         raise ValueError(f"unknown status {data['status']!r}")
-    return Entry(**{name: data[name] for name in Entry.__dataclass_fields__})
+    return Entry(**{name: data[name] for name in Entry.__dataclass_fields__ if name in data or name != "algorithm"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import machine, report
+from benchmarks import compare, machine, report
 from benchmarks.cells import time_of
 from benchmarks.layers import Layer
 from benchmarks.process import OverdueError, WorkerError
@@ -34,7 +34,7 @@ def run(
     try:
         with _terminable(), _progress(len(layers)) as (tell, done), Race(contestants, settings) as race:
             tell("the machine's peak")
-            this.peak, libraries = race.machine()
+            this.peak, this.bandwidth, libraries = race.machine()
             this.machine |= libraries
             race.calibrate(layer.operation for layer in layers)
             for layer in layers:
@@ -58,7 +58,7 @@ def run(
 
 def show(this: Run, *, detailed: bool, markdown: bool) -> None:
     """Print the tables and the remarks."""
-    tables = [report.details(this) if detailed else report.overview(this), report.means(this)]
+    tables = [report.details(this) if detailed else report.overview(this), report.means(this), *compare.tables(this)]
     if markdown:
         print("\n\n".join([*(table.markdown() for table in tables), *report.remarks(this)]))
         return

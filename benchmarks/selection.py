@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.layers import LAYERS, Layer
+from benchmarks.layers import GROWTH, LAYERS, POOLINGS, Layer
 
 # Every kind of layer in about the proportion in which networks have them, large and small, and many that naive can finish.
 DEFAULT = (
@@ -40,9 +40,12 @@ DEFAULT = (
     "ResNet-50 pool1 3x3/2",
     "GoogLeNet 3a pool 3x3",
     "Spatial pyramid pool 9x9",
+    "ResNet-50 pool1 3x3/2 indices",
+    "ResNet-50 pool1 3x3/2 backward",
     "ResNet-50 global pool 7x7",
     "DenseNet-121 transition 2x2/2 128",
     "Inception-v3 mixed pool 3x3",
+    "DenseNet-121 transition 2x2/2 128 backward",
 )
 QUICK = (
     "Classroom MNIST 3x3 one image",
@@ -51,7 +54,10 @@ QUICK = (
     "MobileNet-v1 depthwise 512",
     "GoogLeNet 3a 5x5 backward",
     "AlexNet pool5 3x3/2",
+    "AlexNet pool5 3x3/2 indices",
+    "AlexNet pool5 3x3/2 backward",
     "DenseNet-121 transition 2x2/2 512",
+    "DenseNet-121 transition 2x2/2 512 backward",
 )
 
 
@@ -66,16 +72,20 @@ def select(
     *,
     everything: bool = False,
     quick: bool = False,
+    growth: bool = False,
     batch: int | None = None,
 ) -> list[Layer]:
     """Return the layers that fit every condition, in the catalogue's order within each operation.
 
     ``networks`` and ``names`` are beginnings of words in a title, in any case. With one of them, or ``everything``, all layers
-    are looked through, backward passes only if ``operations`` asks for them; otherwise the default (or quick) mix.
+    are looked through, backward passes and indices only if ``operations`` asks for them; otherwise the default (or quick) mix,
+    or the layers of which one size grows.
 
     Raises NothingSelectedError.
     """
-    if networks or names or everything:
+    if growth:
+        found = [layer for layer in GROWTH if not operations or layer.operation in operations]
+    elif networks or names or everything:
         found = [layer for layer in _catalogue() if layer.operation in (operations or FORWARD)]
     else:
         titles = {layer.title: layer for layer in _catalogue()}
@@ -93,10 +103,13 @@ FORWARD = ("conv2d", "max_pool2d", "avg_pool2d")
 
 
 def _catalogue() -> list[Layer]:
-    """Return every layer, and after the convolutions each one's backward pass."""
+    """Return every layer in each of its operations, those of one operation together."""
     convolutions = [layer for layer in LAYERS if layer.operation == "conv2d"]
-    backward = [replace(layer, operation="conv2d_backward") for layer in convolutions]
-    return [*convolutions, *backward, *(layer for layer in LAYERS if layer.operation != "conv2d")]
+    found = [*convolutions, *(replace(layer, operation="conv2d_backward") for layer in convolutions)]
+    for operation in POOLINGS:
+        forward = operation[: len("max_pool2d")]
+        found += [replace(layer, operation=operation) for layer in LAYERS if layer.operation == forward]
+    return found
 
 
 def _fits(text: str, parts: Sequence[str]) -> bool:

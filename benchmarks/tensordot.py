@@ -28,13 +28,13 @@ def conv2d(
     return result
 
 
-def max_pool2d(x: Array, kernel_size: Any, *, stride: Any = None, padding: Any = 0, **_: Any) -> Array:
+def max_pool2d(x: Array, kernel_size: Any, *, stride: Any = None, padding: Any = 0, rounding: str = "floor") -> Array:  # noqa: ARG001
     """Take the largest value under each window."""
     windows = _windows(_padded(x, padding, -np.inf), _pair(kernel_size), stride or kernel_size, 1)
     return np.asarray(np.max(windows, axis=(4, 5)))
 
 
-def avg_pool2d(x: Array, kernel_size: Any, *, stride: Any = None, padding: Any = 0, **_: Any) -> Array:
+def avg_pool2d(x: Array, kernel_size: Any, *, stride: Any = None, padding: Any = 0, rounding: str = "floor") -> Array:  # noqa: ARG001
     """Take the mean of the values under each window."""
     windows = _windows(_padded(x, padding, 0), _pair(kernel_size), stride or kernel_size, 1)
     return np.asarray(np.mean(windows, axis=(4, 5)))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.budget import Cost, calibrate
+from benchmarks.contestants import ALGORITHMS
 from benchmarks.judge import error_over_bound
 from benchmarks.layers import Layer
 from benchmarks.process import PATIENCE, OverdueError, Process, WorkerError
@@ -38,6 +39,7 @@ class Settings:
     layer: float = 2.0  # no new round begins after this
     standard_error: float = 0.02  # of the median, at which it has settled
     product: int = 2048  # size of the matrix product that measures the peak
+    copied: int = 2**26  # bytes of the copy that measures the bandwidth: more than caches hold
 
 
 QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "product": 1024}
@@ -62,16 +64,19 @@ class Race:
             process.close()
         self.folder.cleanup()
 
-    def machine(self) -> tuple[dict[str, float], dict[str, Any]]:
-        """Return the peak of each library's matrix product, each alone in its process, and the libraries' descriptions."""
-        peaks, libraries, size, dtype = {}, {}, self.settings.product, self.settings.dtype
+    def machine(self) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
+        """Return the peaks of each library's matrix product and copy, alone in its process, and the libraries' descriptions."""
+        peaks, rates, libraries, size, dtype = {}, {}, {}, self.settings.product, self.settings.dtype
         numpy = self._new()
         for library, process in (("numpy", numpy), ("torch", self.judge)):
             answer = process.ask(do="peak", library=library, size=size, dtype=dtype, seconds=30 * self.settings.turn)
             peaks[library] = answer["flops"]
+            rates[library] = process.ask(
+                do="bandwidth", library=library, nbytes=self.settings.copied, seconds=10 * self.settings.turn
+            )["bandwidth"]
             libraries[library] = process.ask(do="describe", library=library)
         self._end(numpy)
-        return peaks, libraries
+        return peaks, rates, libraries
 
     def calibrate(self, operations: Iterable[str]) -> None:
         """Work out what naive takes, if it is in the race."""
@@ -88,11 +93,12 @@ class Race:
             tell(f"{layer.title}: the judge")
             verdict = Path(self.folder.name, "verdict.npz")
             self.judge.ask(do="judge", file=str(verdict), **self._asked(layer))
-            classes = self._ready(workers, entries)
+            ready = self._ready(workers, entries)
             left = {}
-            for name, error_class in classes.items():
+            for name, (error_class, algorithm) in ready.items():
                 tell(f"{layer.title}: checks {name}")
                 entries[name], left[name] = self._check(name, workers[name], verdict, error_class)
+                entries[name].algorithm = algorithm
             tell(f"{layer.title}: times")
             self._time(workers, entries, left)
         finally:
@@ -131,9 +137,9 @@ class Race:
             worker.send(do="start", contestant=name, **self._asked(layer))
         return workers
 
-    def _ready(self, workers: dict[str, Process], entries: dict[str, Entry]) -> dict[str, str]:
-        """Wait until all are prepared; return those that provide the operation, each with its error class."""
-        classes = {}
+    def _ready(self, workers: dict[str, Process], entries: dict[str, Entry]) -> dict[str, tuple[str, str]]:
+        """Wait until all are prepared; return those that provide the operation, each with its error class and algorithm."""
+        ready = {}
         for name, worker in workers.items():
             try:
                 answer = worker.receive()
@@ -142,13 +148,13 @@ class Race:
             else:
                 entries[name] = Entry("not provided")
                 if answer["provided"]:
-                    classes[name] = answer["error_class"]
-        return classes
+                    ready[name] = answer["error_class"], answer["algorithm"]
+        return ready
 
     def _check(self, name: str, worker: Process, verdict: Path, error_class: str) -> tuple[Entry, float]:
         """Return what the judge says of the contestant's result ("timed" if it is right), and the seconds that it has left."""
         file, library = Path(self.folder.name, "result.npz"), "torch" if name == "torch" else "numpy"
-        budget = self.settings.budget if name == SLOW else PATIENCE
+        budget = self.settings.budget if name == SLOW or name in ALGORITHMS else PATIENCE  # some are no good for some layers
         begun = time.monotonic()
         try:
             answer = worker.ask(budget, do="check", file=str(file), dtype=self.settings.dtype, library=library)
@@ -191,7 +197,7 @@ class Race:
     def _without_time(self, name: str, error: Exception) -> Entry:
         """Return the entry of a contestant that did not answer in time, or answered with an error."""
         if isinstance(error, OverdueError):
-            return Entry("not run", self._over() if name == SLOW else str(error))
+            return Entry("not run", self._over() if name == SLOW or name in ALGORITHMS else str(error))
         return Entry("failed", str(error))
 
     def _over(self) -> str:

@@ -38,8 +38,8 @@ class Worker:
         prepared = prepare(contestant, shape, inputs(shape, dtype, seed))
         if prepared is None:
             return {"provided": False}
-        self.call, error_class = prepared
-        return {"provided": True, "error_class": error_class}
+        self.call, error_class, algorithm = prepared
+        return {"provided": True, "error_class": error_class, "algorithm": algorithm}
 
     def check(self, file: str, dtype: str, library: str) -> dict[str, Any]:
         """Call once, save the results for the judge, and tell the scratch memory: the peak less what was returned."""
@@ -67,6 +67,11 @@ class Worker:
         self.call = product(library, size, dtype)
         return {"flops": 2 * size**3 / min(self.time(seconds, warm=True)["times"])}
 
+    def bandwidth(self, library: str, nbytes: int, seconds: float) -> dict[str, Any]:
+        """Return the highest rate at which a large array is copied, in bytes read and written per second."""
+        self.call = copy(library, nbytes)
+        return {"bandwidth": 2 * nbytes / min(self.time(seconds, warm=True)["times"])}
+
     def describe(self, library: str) -> dict[str, Any]:
         """Return the versions of what this process computes with; after ``peak``, so that its threads exist."""
         from benchmarks.machine import describe_library  # it needs psutil, and only here
@@ -88,6 +93,17 @@ def product(library: str, size: int, dtype: str) -> Callable[[], Any]:
         return lambda: torch.mm(t, t)
     a = np.random.default_rng(0).standard_normal((size, size), np.dtype(dtype).type)
     return lambda: a @ a
+
+
+def copy(library: str, nbytes: int) -> Callable[[], Any]:
+    """Return a copy between two arrays as a call."""
+    if library == "torch":
+        import torch
+
+        t = torch.ones(nbytes // 4), torch.empty(nbytes // 4)
+        return lambda: t[1].copy_(t[0])
+    a, b = np.ones(nbytes // 4, np.float32), np.empty(nbytes // 4, np.float32)
+    return lambda: np.copyto(b, a)
 
 
 def wait_until_idle() -> None:

@@ -35,7 +35,7 @@ class Actor:
         said = self.script.get("start", True)
         if isinstance(said, BaseException):
             raise said
-        return {"provided": said, "error_class": "gamma"}
+        return {"provided": said, "error_class": "gamma", "algorithm": ""}
 
     def ask(self, _deadline: float = 0.0, *, do: str, **request: Any) -> dict[str, Any]:
         """Answer by the script: an exception is raised, a number is a time, an array is a result."""
@@ -49,7 +49,7 @@ class Actor:
             np.savez(request["file"], np.zeros(1), np.ones(1), np.zeros(0))
         if do == "check":
             np.savez(request["file"], said)
-        return {"provided": True, "scratch": 0, "times": [said], "flops": 1.0}
+        return {"provided": True, "scratch": 0, "times": [said], "flops": 1.0, "bandwidth": 1.0}
 
     def close(self) -> None:
         """End."""

@@ -68,17 +68,21 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
 }
 
 
+def auto(a: Conv, count: Pair, accuracy: str, *, prepared: bool = False) -> str:
+    """Return the name of the algorithm that costs least for ``count`` = (P, Q) windows."""
+    able = (n for n in costs.COSTS if accuracy == "fast" or ALGORITHMS[n].error_class == "gamma")
+    names = tuple(n for n in able if ALGORITHMS[n].refusal(a) is None)
+    if a.x.dtype.kind not in "fc":  # no BLAS, and no costs known: the first, which makes no product in vain
+        return names[0]
+    return costs.cheapest(names, costs.shape(a, count, prepared))
+
+
 def choose(a: Conv, count: Pair, name: str, accuracy: str, *, prepared: bool = False) -> Algorithm:
-    """Return the algorithm of that name, or the one that ``"auto"`` takes for ``count`` = (P, Q) windows.
+    """Return the algorithm of that name, or the one that ``"auto"`` takes.
 
     Raises NotImplementedError where the algorithm named does not support the case.
     """
-    if name == "auto":
-        able = (n for n in costs.COSTS if accuracy == "fast" or ALGORITHMS[n].error_class == "gamma")
-        names = tuple(n for n in able if ALGORITHMS[n].refusal(a) is None)
-        if a.x.dtype.kind not in "fc":  # no BLAS, and no costs known: the one with the least products
-            return ALGORITHMS[names[0]]
-        return ALGORITHMS[costs.cheapest(names, costs.shape(a, count, prepared))]
+    name = auto(a, count, accuracy, prepared=prepared) if name == "auto" else name
     if (reason := ALGORITHMS[name].refusal(a)) is not None:
         raise NotImplementedError(f"algorithm {name!r} {reason}")
     return ALGORITHMS[name]
