@@ -1,7 +1,7 @@
 """Measure the constants of ``vectorized.costs`` on this machine: ``python -m benchmarks.constants``. It changes nothing.
 
 Each is measured by itself, on one core, on arrays of the sizes that layers have; the model's own values stand beside it.
-Only their ratios decide what ``"auto"`` takes. Where they differ much from the model's, it may choose badly on this machine: the command
+Only their ratios decide what ``"auto"`` takes. Where they differ much from the model's, it may choose badly on this machine:
 ``python -m benchmarks --algorithms`` tells.
 """
 

@@ -101,8 +101,8 @@ def test_the_constants_are_measured(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def test_algorithms_take_part_by_one_word(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--layer", "LeNet-5 conv2", "--algorithms", "--contestant", "torch",
-               "--contestant", "vectorized", "--output", str(tmp_path)]  # fmt: skip
+    few = ["--quick", "--layer", "LeNet-5 conv2", "--contestant", "torch", "--contestant", "vectorized"]
+    command = [sys.executable, "-m", "benchmarks", *few, "--algorithms", "--output", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "What auto chose" in done.stdout

@@ -102,6 +102,9 @@ def avg_pool2d_backward(
     (N, C, H, W), (P, Q) = a.x.shape, g.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q)
     down, across = _taps(a, 0, H, P), _taps(a, 1, W, Q)
+    if (P, Q) == (1, 1):
+        grad_x[:, :, : a.kernel[0] - a.padding[0][0], : a.kernel[1] - a.padding[1][0]] = g.astype(grad_x.dtype) / divisors
+        return _result(a, grad_x)
 
     def give_back(block: Block) -> None:
         out, shares = grad_x[block], g[block].astype(grad_x.dtype) / divisors

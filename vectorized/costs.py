@@ -98,6 +98,13 @@ def shifted(s: Shape) -> float:
     return padded(s) + work + copy(s.N * s.K * s.P * s.Q, s.Q) + CALL * s.N * s.taps
 
 
+def col2im(s: Shape) -> float:
+    """Products that make columns, and the sum that returns them: the way back, for the gradient of the input."""
+    columns = s.N * s.C * s.taps * s.P * s.Q
+    work = product(s.C // s.G * s.taps, s.K // s.G, s.P * s.Q, s.N * s.G)
+    return work + columns * (ADD + RUN / s.Q) + CALL * max(1, columns * s.itemsize / STRIP_BYTES) * s.taps / 4
+
+
 def fft(s: Shape) -> float:
     """Transforms of images, filters and results, and small complex products."""
     transforms = s.N * (s.C + s.K) + (0 if s.prepared else s.K * s.C // s.G)

@@ -114,14 +114,19 @@ def max_pool2d_backward(
     winners = _fill_with_indices(a, np.empty(g.shape, a.x.dtype))
     grad_x = np.zeros(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
     g = g.astype(grad_x.dtype, copy=False)
+    apart = all(s >= contract.reach(k, d) for s, k, d in zip(a.stride, a.kernel, a.dilation, strict=True))  # no shared cells
 
     def give_back(block: Block) -> None:
         planes, places = grad_x[block], winners[block]
         n, c, H, W = planes.shape
+        sees = places >= 0  # not the windows that saw nothing but padding
         places = places + np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
-        sees = winners[block] >= 0  # not the windows that saw nothing but padding
         flat = planes.reshape(-1)  # a view: a block is some whole images, or some channels of one
-        np.add.at(flat, places[sees], g[block][sees])  # windows may share a winner
+        where, what = (places.reshape(-1), g[block].reshape(-1)) if sees.all() else (places[sees], g[block][sees])
+        if apart:
+            flat[where] = what
+        else:
+            np.add.at(flat, where, what)  # windows may share a winner
 
     each(give_back, plane_blocks(grad_x), grad_x.nbytes)
     grad_x = grad_x.astype(a.x.dtype, copy=False)
