@@ -1,7 +1,7 @@
 """Agreement: with exact arithmetic on every drawn call, and with PyTorch where it does the same; over the whole contract.
 
     exact      float64 and float32: whole numbers to the bit, others within the bound
-    sizes      every number of channels and filters up to 17, every long row and column, one after the other
+    sizes      every number of channels and filters up to 17, every long row and column, one after the other; blocks of both
     integers   every integer type, modulo 2**bits
     float16    sums carried in float32 and rounded once
     complex    sums of products without conjugates; gradients with them
@@ -20,8 +20,8 @@ import numpy as np
 from verification import compare
 from verification.abilities import COMPLEX, CORE, FLOATS, INTEGERS, Abilities, abilities, known_dtypes, plain
 from verification.cases import Case
+from verification.checks.sizes import every_size, many_terms
 from verification.data import NASTY
-from verification.geometry import Geometry
 from verification.implementation import Implementation, UnsupportedError
 from verification.operations import CONVOLUTIONS, OPERATIONS
 from verification.oracles import exact, torch
@@ -72,6 +72,24 @@ def drawn(
         if failure.case is not None and (said := other_opinion(failure.case)) is not None:
             failure.message += f"; but PyTorch differs from exact arithmetic here too: {said}"
         raise
+    for case in long_sums(able, able.dtypes(*dtypes), regimes):
+        judged(implementation, case, log)
+
+
+def judged(implementation: Implementation, case: Case, log: Log) -> None:
+    """Judge a call, or note why the function does not do it."""
+    try:
+        judge(implementation, case, log)
+    except UnsupportedError as reason:
+        log.unsupported[str(reason)] += 1
+
+
+def long_sums(able: Abilities, dtypes: tuple[str, ...], regimes: tuple[str, ...]) -> Iterator[Case]:
+    """Yield calls with hundreds of terms a sum, on data with all their digits: that is where too few bits show."""
+    for dtype in (np.dtype(name) for name in dtypes if name != "object"):
+        regime = "full" if "full" in regimes else "onesided"  # positive numbers: their sums grow, and so do roundings
+        for seed, geometry in enumerate(many_terms(able), 2):
+            yield filled(able.operation, geometry, dtype, regime, seed, biased=able.takes("bias"))
 
 
 def exactly(implementation: Implementation, operation: str, log: Log) -> None:
@@ -105,38 +123,7 @@ def sizes(implementation: Implementation, operation: str, log: Log) -> None:
     taken = able.dtypes(*CORE)
     for number, geometry in enumerate(every_size(able)):
         dtype = np.dtype(taken[number % len(taken)])
-        try:
-            judge(implementation, filled(operation, geometry, dtype, "whole", number, biased=able.takes("bias")), log)
-        except UnsupportedError as reason:
-            log.unsupported[str(reason)] += 1
-
-
-COUNTS = (*range(1, 18), 23, 31, 32, 33, 64, 65)
-LENGTHS = (*range(3, 36), 63, 64, 65, 66, 127, 128, 129, 130)
-
-
-def every_size(able: Abilities) -> Iterator[Geometry]:
-    """Yield sizes with one of them large, or odd, at a time."""
-    convolution = able.operation in CONVOLUTIONS
-    kernel = (3, 3) if convolution and not able.takes("kernel") else (2, 2)
-    options: dict[str, Any] = {} if convolution or not able.takes("stride") else {"stride": 1}
-    step = 1 if convolution or options else 2  # a pool that knows no stride takes whole windows
-    plain_size = Geometry((4, 6), kernel, 2, 2, 2, options)
-    for count in COUNTS:
-        yield plain_size._replace(channels=count, filters=2 if convolution else count)
-        if convolution:
-            yield plain_size._replace(filters=count)
-        if convolution and able.takes("groups") and 1 < count <= 17:
-            yield plain_size._replace(channels=count, filters=2 * count, options={"groups": count})
-    for length in LENGTHS:
-        yield plain_size._replace(image=(length * step, 4), batch=1)
-        yield plain_size._replace(image=(4, length * step), batch=1)
-    for batch in (0, 1, 3, 4, 5, 8, 9):
-        yield plain_size._replace(batch=batch)
-    if convolution and able.takes("kernel"):
-        for taps in range(1, 13):
-            yield plain_size._replace(image=(taps + 1, 3), kernel=(taps, 1))
-            yield plain_size._replace(image=(3, taps + 1), kernel=(1, taps))
+        judged(implementation, filled(operation, geometry, dtype, "whole", number, biased=able.takes("bias")), log)
 
 
 def dtype_law(implementation: Implementation, operation: str, log: Log) -> None:
@@ -159,17 +146,33 @@ def dtype_law(implementation: Implementation, operation: str, log: Log) -> None:
 
 
 def dtype_cases(able: Abilities, dtype: np.dtype[Any]) -> Iterator[Case]:
-    """Yield calls whose results might lose their dtype."""
-    case = plain(able.operation)
+    """Yield calls whose results might lose their dtype: each option by itself, no batch, an empty one, a bias."""
+    case, convolution = plain(able.operation), able.operation in CONVOLUTIONS
     given = {name: case.arguments[name].astype(int).astype(dtype) for name in ("x", "weight") if name in case.arguments}
     yield plain(able.operation, **given)
     yield plain(able.operation, **{**given, "x": given["x"][:0]})
-    for name, values in {"padding": (1,), "rounding": ("floor", "ceil"), "count_include_pad": (False,)}.items():
-        for value in values if able.takes(name) else ():
-            if not (value == "ceil" and able.operation in CONVOLUTIONS):
-                yield plain(able.operation, {name: value}, **given)
-    if able.takes("return_indices"):
-        yield plain(able.operation, {"return_indices": True}, **given)
+    if able.takes("unbatched"):
+        yield plain(able.operation, **{**given, "x": given["x"][0]})
+    for option, values in DTYPE_OPTIONS.items():
+        for value in values if able.takes(option) else ():
+            if not (value == "ceil" and convolution) and not (option == "dilation" and not convolution):
+                yield plain(able.operation, {option: value}, **given)
+    if able.takes("bias"):
+        yield plain(able.operation, **given, bias=np.ones(1, int).astype(dtype))
+    if able.takes("groups"):
+        two = {name: np.concatenate([array] * 2, axis=int(name == "x")) for name, array in given.items()}
+        yield plain(able.operation, {"groups": 2}, **two)
+
+
+DTYPE_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "stride": (2,),
+    "padding": (1,),
+    "dilation": (2,),
+    "rounding": ("floor", "ceil"),
+    "count_include_pad": (False,),
+    "divisor_override": (2,),
+    "return_indices": (True,),
+}
 
 
 RINGS = tuple(op for op in OPERATIONS if not op.startswith("avg_pool2d"))

@@ -84,6 +84,15 @@ def inputs(implementation: Implementation, operation: str, log: Log) -> None:
             if not same(result, old):
                 raise Failure(f"{output} was changed by a later call", before, expected=old, got=result)
             log.saw(old)
+        for name, array in arrays(case):  # NaN may be looked for, and Inf; and be put right in the caller's own array
+            if array.size:
+                special = copied(case)
+                special.arguments[name].flat[:: max(array.size - 1, 1)] = np.nan, *[np.inf] * (array.size > 1)
+                twin = copied(special)
+                call(implementation, special)
+                for each, found in arrays(special):
+                    if not same(found, twin.arguments[each]):
+                        raise Failure(f"{each} was changed by the call", twin, expected=twin.arguments[each], got=found)
 
     for case in tempting(able):
         try:
@@ -188,13 +197,20 @@ def arrays(case: Case) -> list[tuple[str, Array]]:
 
 
 def tempting(able: Any) -> Iterator[Case]:
-    """Yield calls whose result might as well be their input."""
+    """Yield calls whose result, or one of its arrays, might as well be their input."""
     if able.operation not in CONVOLUTIONS and able.takes("stride"):
         yield plain(able.operation, {"stride": 1}, kernel_size=1)
+        yield plain(able.operation, {"stride": 2}, x=np.arange(1.0, 36.0).reshape(1, 1, 5, 7), kernel_size=1)
     elif able.operation not in CONVOLUTIONS:
         yield plain(able.operation, kernel_size=1)
     elif able.takes("kernel"):
+        x = np.arange(1.0, 71.0).reshape(1, 2, 5, 7)
         yield plain(able.operation, weight=np.ones((1, 1, 1, 1)))
+        yield plain(able.operation, x=x, weight=np.eye(2).reshape(2, 2, 1, 1))
+        if able.takes("groups"):
+            yield plain(able.operation, {"groups": 2}, x=x, weight=np.ones((2, 1, 1, 1)))
+    if able.operation in CONVOLUTIONS:  # a single window: the gradient of its bias is that of its output
+        yield plain(able.operation, x=np.arange(1.0, 10.0).reshape(1, 1, 3, 3))
 
 
 def same(left: Array, right: Array) -> bool:
