@@ -91,7 +91,7 @@ def far(able: Abilities, plain: Geometry) -> Iterator[Geometry]:
             yield plain._replace(image=(span + 1, span + 2), batch=1, options={**both, "dilation": far})
 
 
-def many_terms(able: Abilities) -> Iterator[Geometry]:
+def many_terms(able: Abilities, *, rounded: bool) -> Iterator[Geometry]:
     """Yield sizes at which a sum has hundreds of terms: channels, filters (for gradients), a batch, or a large window."""
     if able.operation in CONVOLUTIONS:
         yield Geometry((4, 3), (3, 3), 1, 40, 1, {})
@@ -99,10 +99,10 @@ def many_terms(able: Abilities) -> Iterator[Geometry]:
         if able.operation.endswith("_backward"):
             yield Geometry((9, 13), (3, 3), 4, 1, 1, {})
         return
-    if not able.takes("stride"):
-        yield Geometry((34, 34), (17, 17), 1, 1, 1, {})
-        return
     indices = {"return_indices": True} if able.takes("return_indices") else {}
-    yield Geometry((64, 66), (17, 17), 1, 1, 1, {"stride": 1, **indices})  # more cells than float16 can number
-    for _ in range(2) if able.takes("padding") else ():  # of two seeds, one counts up from an integer type's lowest number
+    if rounded and not able.takes("stride"):
+        yield Geometry((34, 34), (17, 17), 1, 1, 1, {})
+    elif rounded:
+        yield Geometry((64, 66), (17, 17), 1, 1, 1, {"stride": 1, **indices})  # more cells than float16 can number
+    for _ in range(2) if able.takes("padding", "stride") else ():  # of two seeds, one counts up from a type's lowest number
         yield Geometry((4, 5), (3, 3), 1, 1, 1, {"padding": 1, "stride": 1})
