@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from contract import Array
 from verification import compare
-from verification.abilities import COMPLEX, CORE, FLOATS, INTEGERS, Abilities, abilities, known_dtypes, plain
+from verification.abilities import COMPLEX, CORE, EMPTY, FLOATS, INTEGERS, Abilities, abilities, known_dtypes, plain
 from verification.cases import Case
 from verification.checks.sizes import every_size, many_terms
 from verification.data import NASTY
@@ -40,7 +41,18 @@ def judge(implementation: Implementation, case: Case, log: Log, exacts: tuple[Ex
         exacts = tuple(replace(e, open=None) if e.name == "indices" else e for e in exacts)
     elif case.operation == "max_pool2d_backward" and exact.has_blind_windows(case):
         raise UnsupportedError("the gradient of a window that sees no cell")  # PyTorch, for one, refuses it
-    return compare.judge(case, exacts, call(implementation, case), log, implementation.error_class(case.operation))
+    held, error_class = implementation.held(case.operation), implementation.error_class(case.operation)
+    if not held and case.operation.startswith("max") and exact.has_ties(case):
+        return 0.0  # which of equal maxima wins is for the check of ties to say
+    results = call(implementation, case)
+    try:
+        return compare.judge(case, exacts, results, log, error_class)
+    except Failure:
+        if held or error_class != "gamma" or case.dtype != np.float16:
+            raise
+    worst = compare.judge(case, exacts, results, log, "half")
+    log.policies["float16 sums are carried in"] = "float16"
+    return worst
 
 
 def other_opinion(case: Case, exacts: tuple[Exact, ...]) -> str | None:
@@ -110,7 +122,18 @@ def float16(implementation: Implementation, operation: str, log: Log) -> None:
 
 
 def complexes(implementation: Implementation, operation: str, log: Log) -> None:
-    """Compare drawn calls in complex128 and complex64 with exact arithmetic."""
+    """Compare drawn calls in complex128 and complex64 with exact arithmetic.
+
+    PyTorch's gradients have conjugates and JAX's have none; SciPy conjugates filters: who does not know the contract may, too.
+    """
+    able = abilities(implementation, operation, log, COMPLEX)
+    if not implementation.held(operation):
+        given = {name: v * (1 + 2j) for name, v in plain(operation).arguments.items() if name in ("x", "weight")}
+        case = plain(operation, **{name: v.astype(able.dtypes(*COMPLEX)[0]) for name, v in given.items()})
+        try:
+            judge(implementation, case, Log())
+        except Failure:
+            raise UnsupportedError("complex numbers as PyTorch has them") from None
     drawn(implementation, operation, log, COMPLEX, ("whole", "real"), EXAMPLES // 2)
 
 
@@ -139,12 +162,21 @@ def dtype_law(implementation: Implementation, operation: str, log: Log) -> None:
                 log.unsupported[str(reason)] += 1
                 continue
             exacts = exact.expected(case)
-            for exact_array, array in zip(exacts, got, strict=True):
-                if array.dtype != exact_array.dtype:
-                    message = f"{exact_array.name} should be {exact_array.dtype}, as x is, got {array.dtype}"
-                    message = message.replace(", as x is", "") if exact_array.name == "indices" else message
-                    raise Failure(message, case, expected=exact_array.rounded(), got=array)
+            same_dtypes(case, exacts, got, log, held=implementation.held(operation))
             compare.judge(case, exacts, got, log, implementation.error_class(operation))
+
+
+def same_dtypes(case: Case, exacts: tuple[Exact, ...], got: tuple[Array, ...], log: Log, *, held: bool) -> None:
+    """Raise Failure unless results have the dtypes that are due; who does not know the contract may give more digits."""
+    for exact_array, array in zip(exacts, got, strict=True):
+        name, due = exact_array.name, exact_array.dtype
+        if array.dtype == due:
+            continue
+        if held or name == "indices" or (array.size and not np.can_cast(due, array.dtype, "safe")):
+            like = "" if name == "indices" else ", as x is"
+            raise Failure(f"{name} should be {due}{like}, got {array.dtype}", case, expected=exact_array.rounded(), got=array)
+        if array.size:
+            log.policies[f"the result of {due} is"] = str(array.dtype)
 
 
 def dtype_cases(able: Abilities, dtype: np.dtype[Any]) -> Iterator[Case]:
@@ -152,7 +184,8 @@ def dtype_cases(able: Abilities, dtype: np.dtype[Any]) -> Iterator[Case]:
     case, convolution = plain(able.operation), able.operation in CONVOLUTIONS
     given = {name: case.arguments[name].astype(int).astype(dtype) for name in ("x", "weight") if name in case.arguments}
     yield plain(able.operation, **given)
-    yield plain(able.operation, **{**given, "x": given["x"][:0]})
+    if able.takes(EMPTY):
+        yield plain(able.operation, **{**given, "x": given["x"][:0]})
     if able.takes("unbatched"):
         yield plain(able.operation, **{**given, "x": given["x"][0]})
     for option, values in DTYPE_OPTIONS.items():

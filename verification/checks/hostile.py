@@ -94,7 +94,7 @@ def inputs(implementation: Implementation, operation: str, log: Log) -> None:
                     if not same(found, twin.arguments[each]):
                         raise Failure(f"{each} was changed by the call", twin, expected=twin.arguments[each], got=found)
 
-    for case in tempting(able):
+    for case in tempting(able) if able.takes("float64") else ():
         try:
             judge(case)
         except UnsupportedError as reason:
@@ -173,9 +173,11 @@ def right(implementation: Implementation, case: Case, same: Case, log: Log) -> N
     """Call with ``case`` and compare with what exact arithmetic gives for ``same``, which has the same numbers."""
     if case.operation == "max_pool2d_backward" and exact.has_blind_windows(same):
         raise UnsupportedError("the gradient of a window that sees no cell")
+    if not implementation.held(case.operation) and case.operation.startswith("max") and exact.has_ties(same):
+        return  # which of equal maxima wins is for the check of ties to say
     results = call(implementation, case)
     for name, array in zip(case.outputs, results, strict=True):
-        if not array.dtype.isnative:
+        if not array.dtype.isnative and implementation.held(case.operation):
             raise Failure(f"{name} should be in the machine's own byte order, got dtype {array.dtype.str}", case, got=array)
     compare.judge(case, exact.expected(same), results, log, implementation.error_class(case.operation))
 
@@ -244,7 +246,7 @@ def as_exception(error: BaseException) -> Exception:
 
 CHECKS = (
     Check("layouts", OPERATIONS, layouts, "the same numbers in another layout give the same result", least=5),
-    Check("inputs", OPERATIONS, inputs, "inputs stay as they are, and results have memory of their own", least=5),
+    Check("inputs", OPERATIONS, inputs, "inputs stay as they are, and results have memory of their own", least=10),
     Check("state", OPERATIONS, state, "no call changes what another one gives", least=5),
     Check("threads", OPERATIONS, threads, "many threads at once get what one alone gets", least=5),
 )

@@ -6,7 +6,7 @@ Every case has one size, or two, beyond the smallest, so that all of them togeth
 from collections.abc import Iterator
 from typing import Any
 
-from verification.abilities import Abilities
+from verification.abilities import EMPTY, Abilities
 from verification.geometry import Geometry
 from verification.operations import CONVOLUTIONS
 
@@ -34,7 +34,7 @@ def _of_convolutions(able: Abilities) -> Iterator[Geometry]:
             if count <= 17:
                 yield plain._replace(channels=count, filters=2 * count, options=groups)
                 yield plain._replace(channels=2 * count, filters=count, batch=1, options=groups)
-    yield from lengths(plain, 1)
+    yield from lengths(able, plain, 1)
     for length in TILES:
         yield plain._replace(image=(length, 5), kernel=(3, 3), batch=1)
         yield plain._replace(image=(5, length), kernel=(3, 3), batch=1)
@@ -55,7 +55,7 @@ def _of_pools(able: Abilities) -> Iterator[Geometry]:
     plain = Geometry((4, 6), (2, 2), 2, 2, 2, {"stride": 1} if stride else {})
     for count in COUNTS:
         yield plain._replace(channels=count, filters=count)
-    yield from lengths(plain, step)
+    yield from lengths(able, plain, step)
     for taps in range(1, 14):
         if able.takes("kernel_size pair"):
             yield plain._replace(image=(taps + stride, 2), kernel=(taps, 2), batch=1)
@@ -66,12 +66,12 @@ def _of_pools(able: Abilities) -> Iterator[Geometry]:
     yield from far(able, plain._replace(options={}))
 
 
-def lengths(plain: Geometry, step: int) -> Iterator[Geometry]:
+def lengths(able: Abilities, plain: Geometry, step: int) -> Iterator[Geometry]:
     """Yield long rows and columns, and batches."""
     for length in LENGTHS:
         yield plain._replace(image=(length * step, 4), batch=1)
         yield plain._replace(image=(4, length * step), batch=1)
-    for batch in (0, 1, 3, 4, 5, 8, 9):
+    for batch in (*([0] if able.takes(EMPTY) else []), 1, 3, 4, 5, 8, 9):
         yield plain._replace(batch=batch)
     yield plain._replace(batch=3, image=(26, 34))
 

@@ -2,8 +2,8 @@
 
 The contract has the first maximum in row-major order, and the last NaN. A function that takes the contract's own ``rounding``
 is held to that in its indices. Any other may take any of them, as long as it points at one inside the window, and what it
-takes is reported; so is where a gradient goes, which may also be shared, or given whole to each. Of NaN it may go nowhere
-(a mask of what equals the maximum is empty), but never to a number.
+takes is reported; so is where a gradient goes, which may also be shared, or given whole to each. Of NaN it may go nowhere,
+or become NaN itself (a mask of what equals the maximum is empty), but never go to a number.
 
 Letters: H×W pixels, P×Q windows; m an image of the batch, p a pixel, w a window.
 """
@@ -49,7 +49,7 @@ def indices(function: Function, plane: Plane) -> None:
     case = _case(function, plane, {"x": x.reshape(-1, 1, *plane.size)}, {"return_indices": True})
     got = function(case)[1]
     same_shape(case, due.shape, got, "indices", due)
-    held = function.implementation.strict or "rounding" in function.able.options
+    held = function.implementation.held(function.operation)
     inside = (got >= 0) & (got < maxima.shape[1])
     there = np.where(inside, got, 0).astype(np.int64).reshape(len(x), 1, -1)
     right = got == due if held else inside & np.take_along_axis(maxima, there, 1).reshape(due.shape)
@@ -88,7 +88,7 @@ def gradients(function: Function, plane: Plane) -> None:
         right = got == due
     else:
         share = abs(got.sum(2, keepdims=True) - PEAK) <= np.finfo(got.dtype).eps * PEAK * maxima.shape[2]
-        nowhere = has_nan & ~got.any(2, keepdims=True)
+        nowhere = has_nan & ((got == 0) | np.isnan(got)).all(2, keepdims=True)  # or shares of none: 0 / 0
         right = np.where(maxima, share | nowhere | (got == PEAK), got == 0)
     if not right.all():
         index, due = first(~right.reshape(shape)), due.reshape(shape)
