@@ -23,7 +23,8 @@ from verification.runner import call
 FLOATS = ("float64", "float32", "float16")
 COMPLEX = ("complex128", "complex64")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
-CORE = ("float64", "float32")  # what everybody must take
+CORE = ("float64", "float32")  # of which everybody must take one, and who knows the contract both
+EMPTY = "an empty batch"
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,40 @@ def _ask(implementation: Implementation, operation: str) -> Abilities:
     """Make one plain call for each form."""
     names = [*OPTIONS[operation], *(name for name in ARGUMENTS[operation] if name == "bias")]
     options = frozenset(name for name in names if implementation.accepts(operation, name))
-    works = _answer(implementation, plain(operation)) is None
-    forms = dict(_forms(operation, options))
+    base: np.dtype[Any] = np.dtype(np.float64)
+    if not implementation.strict and _answer(implementation, plain(operation)) is not None:
+        base = np.dtype(np.float32)  # some take no other
+    works = _answer(implementation, cast(plain(operation), base)) is None
+    held = implementation.held(operation)
+    forms = {form: case if form in CORE else cast(case, base) for form, case in _forms(operation, options)}
     refused: dict[str, str] = {}
     for form, case in forms.items():
         answer = _answer(implementation, case)
-        excused = works and not implementation.strict and not _must(form, operation)
-        if isinstance(answer, UnsupportedError) or (answer is not None and excused):
+        must = (held or form == base) if form in CORE else _must(form, operation) or (form == EMPTY and held)
+        if isinstance(answer, UnsupportedError) or (answer is not None and works and not implementation.strict and not must):
             refused[form] = summary(answer)
-    untiled = _untiled(implementation, operation, options)
+        elif answer is None and not held and (other := _lost_dtype(implementation, form, case)):
+            refused[form] = f"returns {other}"
+    untiled = _untiled(implementation, operation, options, base)
     return Abilities(operation, options, frozenset(forms) - frozenset(refused), refused, *untiled)
 
 
 def _must(form: str, operation: str) -> bool:
-    """Return whether only ``NotImplementedError`` excuses from a form: an option in one's own signature, a core dtype."""
-    return form in CORE or form in OPTIONS[operation] or form == "kernel"
+    """Return whether only ``NotImplementedError`` excuses from a form: an option in one's own signature."""
+    return form in OPTIONS[operation] or form == "kernel"
+
+
+def _lost_dtype(implementation: Implementation, form: str, case: Case) -> str | None:
+    """Return the dtype of a result, if it is none for numbers of this form: floats for integers or complex numbers, say."""
+    if form not in (*COMPLEX, *INTEGERS, "object"):
+        return None
+    try:
+        results = call(implementation, case)
+    except Failure:
+        return None
+    names = [str(a.dtype) for a, output in zip(results, case.outputs, strict=True) if output != "indices"]
+    wide = (*COMPLEX, case.dtype) if form in COMPLEX else (case.dtype,)  # complex numbers may come in more digits
+    return next((name for name in names if name not in wide), None)
 
 
 def _answer(implementation: Implementation, case: Case) -> Exception | None:
@@ -101,7 +121,9 @@ def _answer(implementation: Implementation, case: Case) -> Exception | None:
     return None
 
 
-def _untiled(implementation: Implementation, operation: str, options: frozenset[str]) -> tuple[str | None, Case | None]:
+def _untiled(
+    implementation: Implementation, operation: str, options: frozenset[str], base: np.dtype[Any]
+) -> tuple[str | None, Case | None]:
     """Return what becomes of windows that do not tile, without a ``rounding`` option, and the case that showed it."""
     if (
         "rounding" in options
@@ -114,6 +136,7 @@ def _untiled(implementation: Implementation, operation: str, options: frozenset[
         if operation in CONVOLUTIONS
         else plain(operation, x=np.arange(30.0).reshape(1, 1, 5, 6))
     )
+    case = cast(case, base)
     try:
         results = call(implementation, case)
     except UnsupportedError:
@@ -131,6 +154,15 @@ def plain(operation: str, options: dict[str, Any] | None = None, **arguments: An
     else:
         arguments = {"x": np.arange(1.0, 25.0).reshape(1, 1, 4, 6), "kernel_size": 2, **arguments}
     return completed(Case(operation, arguments, options or {}))
+
+
+def cast(case: Case, dtype: np.dtype[Any]) -> Case:
+    """Return a case with its float64 arrays in a dtype."""
+    given = case.arguments.items()
+    return replace(
+        case,
+        arguments={name: v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype == np.float64 else v for name, v in given},
+    )
 
 
 def completed(case: Case) -> Case:
@@ -165,6 +197,7 @@ def _forms(operation: str, options: frozenset[str]) -> Iterator[tuple[str, Case]
     for dtype in known_dtypes(operation):
         yield dtype, plain(operation, **{name: v.astype(int).astype(dtype) for name, v in arrays.items()})
     yield "unbatched", plain(operation, x=arrays["x"][0])
+    yield EMPTY, plain(operation, x=arrays["x"][:0])
     if operation in CONVOLUTIONS:
         yield from _conv_forms(operation, options)
     else:

@@ -15,6 +15,8 @@ bias's. A mean adds one division, or a rounded reciprocal and a product, and has
 
 Weaker classes bound the whole array by norms. A function declares one by an attribute: ``conv2d.error_class = "fft"``.
 
+    half       γ(n + 3) with u = 2**-11: nobody declares it, but sums of float16 are often carried so
+
     fft        u * (60 * log2 L + n + 3) * min(|a|₂|b|₁, |a|₁|b|₂)
     winograd   γ(n + 32) * 2304 * channels * max|a| * max|b|
 
@@ -75,6 +77,15 @@ def gamma(exact: Exact, unit: int) -> Array:
     return np.where(summed_exactly(exact), 0, rounded)
 
 
+def half(exact: Exact, unit: int) -> Array:
+    """Return the bound of a sum that is carried in float16, rounded at every step, and none where it might overflow there."""
+    form, m = FORMATS[2], exact.terms.astype(object) + 3  # the mean of means is rounded once more than other means
+    rounded = _up(_units(exact.magnitude, exact, unit) * m, np.maximum((1 << form.bits) - m, 1))
+    rounded = rounded + _power(form.tiny, unit) * m * exact.divisor
+    safe = (_units(exact.magnitude, exact, unit) < _power(form.top - 1, unit)) & (m < 1 << (form.bits - 1))
+    return np.asarray(np.where(safe, rounded, _power(form.top + 1, unit) * exact.divisor))
+
+
 def fft(exact: Exact, unit: int) -> Array:
     """Return the bound of a convolution by way of fast Fourier transforms, one for all cells."""
     a, b = (_finite(v) for v in exact.factors[:2])
@@ -91,7 +102,7 @@ def winograd(exact: Exact, unit: int) -> Array:
     return _normwise(exact, unit, terms + 32, 2304 * channels * abs(a).max(initial=0) * abs(b).max(initial=0))
 
 
-CLASSES: dict[str, Callable[[Exact, int], Array]] = {"gamma": gamma, "fft": fft, "winograd": winograd}
+CLASSES: dict[str, Callable[[Exact, int], Array]] = {"gamma": gamma, "half": half, "fft": fft, "winograd": winograd}
 
 
 def carrier(exact: Exact) -> Format:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from contract import Pair, Sides, reach
-from verification.abilities import Abilities
+from verification.abilities import EMPTY, Abilities
 
 CONV_FLAVOURS = ("small", "small", "long", "deep", "depthwise", "pointwise", "whole", "padded")
 POOL_FLAVOURS = ("small", "small", "long", "deep", "pointwise", "whole")
@@ -212,5 +212,6 @@ def _counts() -> SearchStrategy[int]:
 
 def _batch(draw: DrawFn, able: Abilities, flavour: str) -> int | None:
     """Draw how many images there are; ``None`` for one that comes without a batch."""
-    batch = draw(st.sampled_from(BATCHES[:3] if flavour in ("long", "deep") else BATCHES))
+    batches = BATCHES[:3] if flavour in ("long", "deep") else BATCHES
+    batch = draw(st.sampled_from(batches if able.takes(EMPTY) else [n for n in batches if n]))
     return None if able.takes("unbatched") and draw(st.integers(0, 5)) == 5 else batch

@@ -53,6 +53,15 @@ class Implementation:
         """Return the name of the error class that a function declares: ``"gamma"`` if it declares none."""
         return self.classes.get(operation, "gamma")
 
+    def held(self, operation: str) -> bool:
+        """Return whether a function is held to what is the contract's own choice: if it is strict, or speaks its language.
+
+        Nobody else's convolution has an option ``rounding``; a transposed one speaks the contract's language if it takes every
+        option. Others have never heard of the contract, and may still be right.
+        """
+        telling = ("rounding",) if "rounding" in OPTIONS[operation] else tuple(OPTIONS[operation])
+        return self.strict or all(self.accepts(operation, name) for name in telling)
+
     def provides(self, operation: str) -> bool:
         """Return whether the implementation has this function at all."""
         return operation in self.functions

@@ -10,6 +10,7 @@ What it cannot show: errors that cancel in a random combination, one chance in f
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -60,6 +61,7 @@ POOL_LAYERS = (
     Layer("spatial pyramid", (1, 4, 20, 20), 0, (13, 13), {"stride": 1, "padding": 6}),
     Layer("ResNet-50, first", (1, 2, 112, 112), 0, (3, 3), {"stride": 2, "padding": 1, "rounding": "floor"}),
     Layer("VGG-16, first", (1, 2, 224, 224), 0, (2, 2)),
+    Layer("SSD512, first", (1, 1, 512, 512), 0, (2, 2)),  # more pixels than 16 bits can number
 )
 
 
@@ -84,10 +86,12 @@ def large(implementation: Implementation, operation: str, log: Log) -> None:
     able = abilities(implementation, operation, log)
     floats = able.dtypes(*(CORE if implementation.error_class(operation) != "gamma" else CORE[::-1]))
     pace = Pace()
-    for number, layer in enumerate(CONV_LAYERS if operation in CONVOLUTIONS else POOL_LAYERS):
+    variants: tuple[dict[str, Any], ...] = ({}, {"return_indices": True}) if able.takes("return_indices") else ({},)
+    for (number, layer), variant in product(enumerate(CONV_LAYERS if operation in CONVOLUTIONS else POOL_LAYERS), variants):
         case = layer_case(able, layer, np.dtype(floats[0]), number)
         if case is None:
             continue
+        case = replace(case, options={**case.options, **variant})
         work = float(np.prod(exact.output_shape(case))) * np.prod(layer.kernel) * max(_depth(layer) // 32, 1)
         if not pace.allows(work):
             log.unsupported[f"layers that would take more than {SECONDS:.0f} seconds"] += 1

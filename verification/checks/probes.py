@@ -5,8 +5,9 @@ taps.py (1 where tap t of window w reads cell p; transposed: where it lands on c
 
     y[n, k, w] = sum(x[n, c, p] * full[k, c, t] * T[p, t, w])          full: the filters, with zeros for the other groups
 
-All one-hot images against all one-hot filters show every product that an implementation takes. A gradient is bilinear in
-grad_output and one more argument: one of them is one-hot, the other is coded, so that each cell is known by its number.
+One argument is one-hot, tap by tap or cell by cell, and another is coded: each cell is known by its number, so that a result
+says which cells a tap is multiplied with. So every product that an implementation takes shows. (Float32 alone has too few
+bits for codes where Winograd's algorithms and Fourier's round: there images are one-hot, too.)
 
 Letters: N images, C channels, K filters, G groups of D channels; H×W pixels, R×S taps, P×Q cells of the result.
 """
@@ -65,78 +66,87 @@ def folded(full: Array, shape: Index, groups: int, transposed: bool) -> Array:
 
 
 def convolution(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
-    """Yield the probe of ``conv2d`` or ``conv_transpose2d``: all one-hot images, all one-hot filters, in one call."""
+    """Yield the probe of ``conv2d`` or ``conv_transpose2d``: all one-hot filters against two coded images, in one call."""
     transposed = operation == "conv_transpose2d"
     (H, W), (R, S), C, T = plane.size, plane.taps, groups * depth, operator(plane, transposed)
     P, Q = plane.result if transposed else plane.windows
-    x = np.eye(C * H * W, dtype=dtype).reshape(-1, C, H, W)
+    x = images(C * H * W, dtype).reshape(-1, C, H, W)
     weight = one_hot_filters(groups, depth, R, S, transposed)
     weight = (weight * numbered(groups, len(weight) // groups)).astype(dtype)
     due = forward(x, unfolded(weight, groups, transposed), T).reshape(len(x), -1, P, Q)
 
     def words(_name: str, index: Index, y: Array) -> str:
-        _, k, i, j = index
+        n, k, i, j = index
         c, r, s = (int(v) for v in np.unravel_index(k, (C, R, S)))
         tap = f"weight[c, k, {r}, {s}]" if transposed else f"weight[k, {c % depth}, {r}, {s}]"
         of = "" if groups == 1 else f" (k of group {c // depth})"
         group = c // depth + 1.0  # what the taps of a group hold
-        right, wrong = (cells("x[n, {}, {}, {}]", v[:, k, i, j].reshape(C, H, W) / group, f" * {tap}") for v in (due, y))
+
+        def read(values: Array) -> Array | float:
+            if len(x) > 2:
+                return np.asarray(values[:, k, i, j].reshape(C, H, W) / group)
+            return decoded(values[index] / group, x[n])
+
+        right, wrong = (cells("x[n, {}, {}, {}]", read(v), f" * {tap}") for v in (due, y))
         return f"y[n, k, {i}, {j}]{of} should read {right or 'only padding'}; it reads {wrong or 'nothing'}"
 
     arguments = {"x": x, "weight": weight, "bias": None}
     yield Probe(conv_case(operation, arguments, plane, groups), {"y": due}, words)
 
 
+def images(n: int, dtype: Any) -> Array:
+    """Return n cells in two codes, one the other way round; or, in float32, with each cell one-hot in an image of its own."""
+    if np.dtype(dtype) == np.float32:
+        return np.eye(n, dtype=dtype)
+    coded = code(n, dtype)
+    return np.stack([coded, coded[::-1]])
+
+
 def conv2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
-    """Yield two calls: one-hot grad_outputs against coded filters; then, one for each filter, against a coded image."""
-    (H, W), (R, S), (P, Q), C, T = plane.size, plane.taps, plane.windows, groups * depth, operator(plane)
-    weight = code(groups * depth * R * S, dtype).reshape(groups, depth, R, S)
-    image = code(C * H * W, dtype).reshape(1, C, H, W)
-    grad = np.eye(groups * P * Q, dtype=dtype).reshape(-1, groups, P, Q)  # (G*P*Q, G, P, Q)
+    """Yield one call: a coded grad_output for each group, against filters and an image that are one-hot by channels.
 
-    def words_x(_name: str, index: Index, got: Array) -> str:
-        m, c, p, q = index
-        k, i, j = (int(v) for v in np.unravel_index(m, (groups, P, Q)))
-        g = f"grad_output[n, {k}, {i}, {j}] * "
-        right, wrong = (cells("weight[{}, {}, {}, {}]", decoded(v[index], weight), "", g) for v in (due_x, got))
-        return f"grad_x[n, {c}, {p}, {q}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+    A group has ``depth`` times as many channels as there are taps, or pixels: channel c has its 1 at tap c and pixel c.
+    """
+    (H, W), (R, S), (P, Q), T = plane.size, plane.taps, plane.windows, operator(plane)
+    D = depth * max(R * S, H * W)
+    grad = code(groups * P * Q, dtype).reshape(1, groups, P, Q)
+    weight = (np.tile(np.eye(D, R * S), (groups, 1, 1)).reshape(groups, D, R, S) * numbered(groups, 1)).astype(dtype)
+    x = (np.tile(np.eye(D, H * W), (groups, 1)).reshape(-1, H, W) * numbered(groups, D)[..., 0])[np.newaxis].astype(dtype)
 
-    due_x = to_x(grad, unfolded(weight, groups, False), T).reshape(-1, C, H, W)
-    x = np.repeat(image, len(grad), 0)
-    yield Probe(
-        conv_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups), {"grad_x": due_x}, words_x
-    )
-
-    grad = np.tile(np.eye(P * Q).reshape(-1, P, Q), (groups, 1, 1)) * numbered(groups, P * Q)[..., 0]
-    grad = grad[np.newaxis].astype(dtype)  # (1, G*P*Q, P, Q)
-    weight_b = np.repeat(weight, P * Q, 0)  # (G*P*Q, D, R, S)
-
-    def words_w(name: str, index: Index, got: Array) -> str:
+    def words(name: str, index: Index, got: Array) -> str:
         if name == "grad_bias":
             return (
                 f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due[name][index]}; got {got[index]}"
             )
-        k, c, r, s = index
-        group = k // (P * Q) + 1.0  # what the cells of a group hold
-        i, j = divmod(k % (P * Q), Q)
-        g = f"grad_output[n, k, {i}, {j}] * "
-        right, wrong = (cells("x[{}, {}, {}, {}]", decoded(v[index] / group, image), "", g) for v in (due_w, got))
-        return f"grad_weight[k, {c}, {r}, {s}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+        of_x, (c, r, s) = name == "grad_x", index[1:]
+        group, place = (c // D, c % D) if of_x else (index[0], c)
+        argument, columns = ("weight", S) if of_x else ("x", W)
+        one = f" * {argument}[k, {place}, {place // columns}, {place % columns}]"
+        right, wrong = (
+            cells("grad_output[{}, {}, {}, {}]", decoded(v[index] / (group + 1.0), grad), one) for v in (due[name], got)
+        )
+        message = f"{name}[k, {c}, {r}, {s}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+        return message.replace("x[k", "x[n")
 
-    due_w = folded(to_weight(grad, image, T), weight_b.shape, groups, False)
-    due = {"grad_weight": due_w, "grad_bias": grad.sum((0, 2, 3))}
-    yield Probe(conv_case(operation, {"grad_output": grad, "x": image, "weight": weight_b}, plane, groups), due, words_w)
+    due = {
+        "grad_x": to_x(grad, unfolded(weight, groups, False), T).reshape(1, -1, H, W),
+        "grad_weight": folded(to_weight(grad, x, T), weight.shape, groups, False),
+        "grad_bias": grad.sum((0, 2, 3)),
+    }
+    yield Probe(conv_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups), due, words)
 
 
 def conv_transpose2d_backward(operation: str, plane: Plane, groups: int, depth: int, dtype: Any) -> Iterator[Probe]:
-    """Yield two calls: coded grad_outputs against one-hot filters; then, one for each channel, against one-hot images."""
+    """Yield two calls: coded grad_outputs against one-hot filters; then one-hot ones, one a filter, against a coded image."""
     (H, W), (R, S), (P, Q), C, T = plane.size, plane.taps, plane.result, groups * depth, operator(plane, True)
     coded = code(groups * P * Q, dtype).reshape(1, groups, P, Q)
     taps = np.eye(R * S, dtype=dtype)
     grad = np.einsum("mt,gij->mgtij", taps, coded[0]).reshape(R * S, -1, P, Q)  # (R*S, G*R*S, P, Q): image t through tap t
     weight = (np.tile(taps.reshape(1, R * S, R, S), (C, 1, 1, 1)) * numbered(groups, depth)).astype(dtype)  # (C, R*S, R, S)
 
-    def words_x(_name: str, index: Index, got: Array) -> str:
+    def words_x(name: str, index: Index, got: Array) -> str:
+        if name == "grad_bias":
+            return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due_b[index]}; got {got[index]}"
         m, c, p, q = index
         tap = f"weight[{c}, k, {m // S}, {m % S}] * "
         right, wrong = (
@@ -144,26 +154,26 @@ def conv_transpose2d_backward(operation: str, plane: Plane, groups: int, depth: 
         )
         return f"grad_x[n, {c}, {p}, {q}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
 
-    due_x = to_x(grad, unfolded(weight, groups, True), T).reshape(-1, C, H, W)
+    due_x, due_b = to_x(grad, unfolded(weight, groups, True), T).reshape(-1, C, H, W), grad.sum((0, 2, 3))
     x = np.zeros((R * S, C, H, W), dtype)
     case = conv_case(operation, {"grad_output": grad, "x": x, "weight": weight}, plane, groups)
-    yield Probe(case, {"grad_x": due_x}, words_x)
+    yield Probe(case, {"grad_x": due_x, "grad_bias": due_b}, words_x)
 
-    x = np.tile(np.eye(H * W).reshape(-1, H, W), (groups, 1, 1)) * numbered(groups, H * W)[..., 0]
-    x = x[np.newaxis].astype(dtype)  # (1, G*H*W, H, W)
-    weight = np.ones((x.shape[1], 1, R, S), dtype)
+    image = code(C * H * W, dtype).reshape(1, C, H, W)
+    grad = np.tile(np.eye(P * Q).reshape(-1, P, Q), (groups, 1, 1)) * numbered(groups, P * Q)[..., 0]
+    grad = grad[np.newaxis].astype(dtype)  # (1, G*P*Q, P, Q)
+    weight = np.ones((C, P * Q, R, S), dtype)
 
-    def words_w(name: str, index: Index, got: Array) -> str:
-        if name == "grad_bias":
-            return f"grad_bias[{index[0]}] should be the sum of grad_output[:, {index[0]}], {due_b[index]}; got {got[index]}"
-        p, q = divmod(index[0] % (H * W), W)
-        pixel, group = f"x[n, c, {p}, {q}] * ", index[0] // (H * W) + 1.0  # what the pixels of a group hold
-        right, wrong = (cells("grad_output[n, k, {2}, {3}]", decoded(v[index] / group, coded), "", pixel) for v in (due_w, got))
-        return f"grad_weight[c, k, {index[2]}, {index[3]}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
+    def words_w(_name: str, index: Index, got: Array) -> str:
+        c, k, r, s = index
+        g = f"grad_output[n, k, {k // Q}, {k % Q}] * "
+        group = c // depth + 1.0  # what the cells of a group hold
+        right, wrong = (cells("x[{}, {}, {}, {}]", decoded(v[index] / group, image), "", g) for v in (due_w, got))
+        return f"grad_weight[{c}, k, {r}, {s}] should get {right or 'nothing'}; it gets {wrong or 'nothing'}"
 
-    due_w, due_b = folded(to_weight(coded, x, T), weight.shape, groups, True), coded.sum((0, 2, 3))
-    case = conv_case(operation, {"grad_output": coded, "x": x, "weight": weight}, plane, groups)
-    yield Probe(case, {"grad_weight": due_w, "grad_bias": due_b}, words_w)
+    due_w = folded(to_weight(grad, image, T), weight.shape, groups, True)
+    case = conv_case(operation, {"grad_output": grad, "x": image, "weight": weight}, plane, groups)
+    yield Probe(case, {"grad_weight": due_w}, words_w)
 
 
 def numbered(groups: int, each: int) -> Array:
@@ -209,11 +219,15 @@ def decoded(value: Any, codes: Array) -> Array | float:
 def cells(template: str, count: Array | float, after: str = "", before: str = "") -> str:
     """Return the cells that ``count`` is not 0 at, in words, the first three; or what is no sum of cells, as a number."""
     if isinstance(count, float):
-        return f"{before}{count:g}{after}"
+        return f"{before}{shortly(count)}{after}"
     places = np.argwhere(count != 0)
     found = []
     for place in places[:3]:
         times = float(count[tuple(place)])
-        short = f"{times:g}" if float(f"{times:g}") == times else repr(times)
-        found.append(("" if times == 1 else f"{short} * ") + before + template.format(*place) + after)
+        found.append(("" if times == 1 else f"{shortly(times)} * ") + before + template.format(*place) + after)
     return " + ".join(found) + (f" + {len(places) - 3} more" if len(places) > 3 else "")
+
+
+def shortly(number: float) -> str:
+    """Return a number in few digits, if these say it all."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)

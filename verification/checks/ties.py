@@ -2,7 +2,8 @@
 
 The contract has the first maximum in row-major order, and the last NaN. A function that takes the contract's own ``rounding``
 is held to that in its indices. Any other may take any of them, as long as it points at one inside the window, and what it
-takes is reported; so is where a gradient goes, which may also be shared, or given whole to each.
+takes is reported; so is where a gradient goes, which may also be shared, or given whole to each. Of NaN it may go nowhere,
+or become NaN itself (a mask of what equals the maximum is empty), but never go to a number.
 
 Letters: H×W pixels, P×Q windows; m an image of the batch, p a pixel, w a window.
 """
@@ -23,6 +24,7 @@ from verification.outcome import Failure, Log
 
 INDICES = "of equal maxima, indices take"
 GRADIENT = "of equal maxima, the gradient goes to"
+NAN = "the gradient of a window with NaN goes to"
 
 
 def ties(implementation: Implementation, operation: str, log: Log) -> None:
@@ -39,7 +41,7 @@ def ties(implementation: Implementation, operation: str, log: Log) -> None:
 
 def indices(function: Function, plane: Plane) -> None:
     """Judge the indices of max pooling."""
-    x = images(plane, nan=True)
+    x = images(plane, lowest=True)
     maxima = largest(plane, x)  # (m, p, w)
     early, late = maxima.argmax(1), maxima.shape[1] - 1 - maxima[:, ::-1].argmax(1)
     has_nan = (np.isnan(x)[:, :, np.newaxis] & windows(plane)).any(1)
@@ -47,7 +49,7 @@ def indices(function: Function, plane: Plane) -> None:
     case = _case(function, plane, {"x": x.reshape(-1, 1, *plane.size)}, {"return_indices": True})
     got = function(case)[1]
     same_shape(case, due.shape, got, "indices", due)
-    held = function.implementation.strict or "rounding" in function.able.options
+    held = function.implementation.held(function.operation)
     inside = (got >= 0) & (got < maxima.shape[1])
     there = np.where(inside, got, 0).astype(np.int64).reshape(len(x), 1, -1)
     right = got == due if held else inside & np.take_along_axis(maxima, there, 1).reshape(due.shape)
@@ -65,8 +67,9 @@ def gradients(function: Function, plane: Plane) -> None:
     """Judge where the gradient of each window goes, one window with a gradient to an image."""
     if blind(plane).any():
         return  # PyTorch, for one, does not take a window without a pixel
-    x, n = images(plane, nan=False), int(np.prod(plane.windows))
+    x, n = images(plane, lowest=False), int(np.prod(plane.windows))
     maxima = largest(plane, x).swapaxes(1, 2)  # (m, w, p)
+    has_nan = (np.isnan(x)[:, np.newaxis] & maxima).any(2, keepdims=True)  # (m, w, 1)
     grad = np.tile(np.eye(n) * PEAK, (len(x), 1)).reshape(-1, 1, *plane.windows)
     images_of = np.repeat(x, n, 0).reshape(-1, 1, *plane.size)
     case = _case(function, plane, {"grad_output": grad, "x": images_of}, {})
@@ -80,27 +83,31 @@ def gradients(function: Function, plane: Plane) -> None:
         "all, in shares": PEAK * maxima / maxima.sum(2, keepdims=True),
         "all, to each the whole": PEAK * maxima,
     }
-    got, due = result.reshape(maxima.shape), ways["the first"]
+    got, due = result.reshape(maxima.shape), np.where(has_nan, ways["the last"], ways["the first"])
     if function.implementation.strict:
         right = got == due
     else:
         share = abs(got.sum(2, keepdims=True) - PEAK) <= np.finfo(got.dtype).eps * PEAK * maxima.shape[2]
-        right = np.where(maxima, share | (got == PEAK), got == 0)
+        nowhere = has_nan & ((got == 0) | np.isnan(got)).all(2, keepdims=True)  # or shares of none: 0 / 0
+        right = np.where(maxima, share | nowhere | (got == PEAK), got == 0)
     if not right.all():
         index, due = first(~right.reshape(shape)), due.reshape(shape)
-        rule = "the first of the equal maxima" if function.implementation.strict else "the maxima, or one of them"
+        rule = (
+            "the first of the equal maxima, or the last NaN" if function.implementation.strict else "the maxima, or one of them"
+        )
         message = f"a window's gradient should go to {rule}: grad_x{list(index)} should be {due[index]}, got {result[index]}"
         raise Failure(message, case, expected=due, got=result, index=index)
     function.log.saw(due)
-    _note(function, GRADIENT, ways, got, np.broadcast_to(maxima.sum(2, keepdims=True) > 1, got.shape))
+    _note(function, GRADIENT, ways, got, np.broadcast_to((maxima.sum(2, keepdims=True) > 1) & ~has_nan, got.shape))
+    _note(function, NAN, ways | {"nowhere": np.zeros_like(got)}, got, np.broadcast_to(has_nan, got.shape))
 
 
-def images(plane: Plane, *, nan: bool) -> Array:
-    """Return planes that are constant, or hold two values, or several NaN among them, (m, H*W)."""
+def images(plane: Plane, *, lowest: bool) -> Array:
+    """Return planes that are constant (-inf, too, where ``lowest``), or hold two values, or several NaN, (m, H*W)."""
     n, rng = int(np.prod(plane.size)), np.random.default_rng(0)
     two = rng.integers(0, 2, (4, n)).astype(np.float64)
     holes = np.where(rng.integers(0, 3, (4, n)) > 0, two, np.nan)
-    return np.vstack([np.full((1, n), -3.0), two, *([np.full((1, n), -np.inf), holes] if nan else [])])
+    return np.vstack([np.full((1, n), -3.0), two, *([np.full((1, n), -np.inf)] if lowest else []), holes])
 
 
 def largest(plane: Plane, x: Array) -> Array:

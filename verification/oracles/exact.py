@@ -4,6 +4,8 @@ It is slow where a fast program is fast and quick where exactness is usually slo
 (numbers.py). With each result come the sum of the absolute values of its terms, and how many there are: error bounds need both.
 """
 
+from itertools import product
+
 import numpy as np
 
 from contract import Array
@@ -67,6 +69,18 @@ def output_shape(case: Case) -> tuple[int, ...]:
 def has_blind_windows(case: Case) -> bool:
     """Return whether some window of a pooling sees padding only."""
     return any((axis.cells == 0).any() for axis in exact_pool.pool_axes(case, _arrays(case)["x"].shape))
+
+
+def has_ties(case: Case) -> bool:
+    """Return whether some window of a max pooling has its largest value, or NaN, in more than one cell."""
+    x = _arrays(case)["x"]
+    rows, columns = exact_pool.pool_axes(case, x.shape)
+    best, _ = exact_pool.winners(case, x)
+    count = np.zeros(best.shape, int)
+    for (i, p), (j, q) in product(rows.links, columns.links):
+        value, largest = x[..., p[:, None], q], best[..., i[:, None], j]
+        count[..., i[:, None], j] += np.asarray((value == largest) | (value != value), dtype=bool)  # noqa: PLR0124
+    return bool((count > 1).any())
 
 
 def tells_filters_apart(case: Case) -> bool:

@@ -19,7 +19,7 @@ from verification.oracles.numbers import Exact
 
 def max_pool2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Take the largest value under each window, and where it stands; a window that sees no cell is open to any index."""
-    values, indices = _winners(case, arrays["x"])
+    values, indices = winners(case, arrays["x"])
     found = [Exact("y", values.dtype, (values,)), Exact("indices", indices.dtype, (indices,), open=indices < 0)]
     return found[: len(case.outputs)]
 
@@ -27,7 +27,7 @@ def max_pool2d(case: Case, arrays: dict[str, Array]) -> list[Exact]:
 def max_pool2d_backward(case: Case, arrays: dict[str, Array]) -> list[Exact]:
     """Send each window's gradient to the cell that won it."""
     x, g = arrays["x"], arrays["grad_output"]
-    _, indices = _winners(case, x)
+    _, indices = winners(case, x)
     planes = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1) * x.shape[2] * x.shape[3]
     seen = indices >= 0
     places = (indices + planes)[seen]
@@ -105,7 +105,7 @@ def pool_axes(case: Case, x: tuple[int, ...]) -> Axes:
     return rows, columns
 
 
-def _winners(case: Case, x: Array) -> tuple[Array, Array]:
+def winners(case: Case, x: Array) -> tuple[Array, Array]:
     """Return the largest value under each window and its flat place in the plane, -1 where the window sees no cell.
 
     The first of equal maxima wins; NaN beats every number, and the last NaN wins.
