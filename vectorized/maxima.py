@@ -111,7 +111,8 @@ def _winners(a: Pool, x: Array, y: Array, places: Array, rows: list[Tap], column
         new *= better
         tap += new  # tap becomes new where better: wrapping arithmetic in place of a masked copy, which is slower
     (d_h, d_w), (s_h, s_w), ((above, _), (left, _)) = a.dilation, a.stride, a.padding
-    offsets = ((np.arange(R) * d_h)[:, np.newaxis] * W + np.arange(S) * d_w).reshape(-1)
+    rows_of, columns_of = np.arange(R) * (d_h if R > 1 else 0), np.arange(S) * (d_w if S > 1 else 0)  # one tap, however huge
+    offsets = (rows_of[:, np.newaxis] * W + columns_of).reshape(-1)
     np.take(offsets, taps, out=places, mode="clip")
     places += (np.arange(P) * (s_h if P > 1 else 0) - above)[:, np.newaxis] * W + np.arange(Q) * (s_w if Q > 1 else 0) - left
     places[:, :, first_row == R] = -1

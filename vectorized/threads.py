@@ -7,8 +7,9 @@ threadpoolctl (``samesum[fast]``). Without it such blocks are done in turn, each
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -68,21 +69,51 @@ def cut(count: int, pieces: int) -> list[slice]:
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
-    """Call ``work`` in so many threads, this one among them, on one iterator; raise what a call raised."""
-    queue = iter(items)  # of a list: each thread that asks gets the next item, and no two the same
+    """Call ``work`` in at most so many threads, this one among them; raise what a call raised.
+
+    A call that other calls leave no thread to does all by itself: it never waits for theirs.
+    """
+    queue = deque(items)
 
     def run() -> None:
         with np.errstate(all="ignore"):  # a thread does not inherit it
-            work(queue)
+            work(_taken(queue))
 
-    futures = [_pool().submit(run) for _ in range(min(threads, len(items)) - 1)]
+    helpers: list[Future[None]] = [Future() for _ in range(min(threads, len(items)) - 1)]
+    try:
+        for helper in helpers:
+            _pool().submit(_help, helper, run)
+    except RuntimeError:
+        pass  # the interpreter is ending, or the system has no more threads: those that run will do
     try:
         run()
     finally:
-        for future in futures:
-            future.exception()  # waits
-    for future in futures:
-        future.result()
+        started = [helper for helper in helpers if not helper.cancel()]  # who has not begun finds nothing left to do
+        for helper in started:
+            helper.exception()  # waits
+    for helper in started:
+        helper.result()
+
+
+def _taken(queue: deque[Item]) -> Iterator[Item]:
+    """Yield items until there are none: a deque, unlike a list's iterator, gives none to two threads even without a GIL."""
+    while True:
+        try:
+            item = queue.popleft()
+        except IndexError:
+            return
+        yield item
+
+
+def _help(helper: "Future[None]", run: Callable[[], None]) -> None:
+    """Run, unless it was cancelled, and keep what it raised."""
+    if helper.set_running_or_notify_cancel():
+        try:
+            run()
+        except BaseException as error:
+            helper.set_exception(error)
+        else:
+            helper.set_result(None)
 
 
 @cache
@@ -129,11 +160,11 @@ def _single_blas_thread() -> Iterator[None]:
 def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
     _pool.cache_clear()
-    _Holders.lock = threading.Lock()
     if _Holders.count:
         _Holders.count = 0
         _Holders.limiter.restore_original_limits()
+    _Holders.lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_a_child)
+if hasattr(os, "register_at_fork"):  # nobody is just about to hold BLAS, or to set it free, while the process is copied
+    os.register_at_fork(before=_Holders.lock.acquire, after_in_parent=_Holders.lock.release, after_in_child=_in_a_child)
