@@ -1,4 +1,4 @@
-"""In a bare clone, load the plugin that an installed samesum loads by its entry point."""
+"""In a bare clone, load the plugin that an installed samesum loads by its entry point; and give the whole run every core."""
 
 import pytest
 
@@ -7,3 +7,11 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Load it, unless it is loaded already."""
     if not pluginmanager.has_plugin("samesum"):
         pluginmanager.import_plugin("verification.plugin")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run in as many processes as there are cores where everything is run; ``-n 0``, ``--pdb`` or a selection by path does not."""
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if whole and config.pluginmanager.has_plugin("xdist") and config.option.numprocesses is None and not config.option.usepdb:
+        config.option.numprocesses = config.hook.pytest_xdist_auto_num_workers(config=config)

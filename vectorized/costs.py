@@ -2,7 +2,7 @@
 
     product    multiplications * MULTIPLY * (1 + SMALL/rows + SMALL/terms + SMALL/columns)      of one matrix product
     copy       values * (COPY + RUN/length)                                         values that stand in runs of a length
-    add        values * ADD                                                         read twice, written once
+    add        values * ADD                                                         two read, one written
     call       CALL                                                                 the calls of NumPy for a block
 
 Nanoseconds of one core. Only their ratios decide, and those differ little between machines; ``python -m benchmarks.constants``
