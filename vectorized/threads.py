@@ -123,22 +123,22 @@ def _pool() -> ThreadPoolExecutor:
 
 
 @cache
-def _blas() -> Any:
-    """Return the switch for BLAS's threads, or ``None`` where there is none."""
+def _blas() -> list[Any]:
+    """Return the switches of BLAS's threads: none where one of them counts for its own thread alone, or there are none."""
     try:
         from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - it is optional, and to look for libraries takes time
     except ImportError:
-        return None
-    found = ThreadpoolController().select(user_api="blas")
-    return found if found.lib_controllers else None
+        return []
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    return [] if any(getattr(library, "threading_layer", "") == "openmp" for library in found) else list(found)
 
 
 class _Holders:
-    """How many calls hold BLAS to one thread, and what sets it free: calls may overlap, and the last one gives it back."""
+    """How many calls hold BLAS to one thread, and how many it had: calls may overlap, and the last one gives them back."""
 
     lock = threading.Lock()
     count = 0
-    limiter: Any = None
+    before: list[int] = []  # noqa: RUF012 - for each library
 
 
 @contextmanager
@@ -146,7 +146,8 @@ def _single_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread; afterwards it has as many as before."""
     with _Holders.lock:
         if _Holders.count == 0:
-            _Holders.limiter = _blas().limit(limits=1)
+            _Holders.before = [library.num_threads for library in _blas()]
+            _set_blas_threads([1] * len(_Holders.before))
         _Holders.count += 1
     try:
         yield
@@ -154,7 +155,17 @@ def _single_blas_thread() -> Iterator[None]:
         with _Holders.lock:
             _Holders.count -= 1
             if _Holders.count == 0:
-                _Holders.limiter.restore_original_limits()
+                _set_blas_threads(_Holders.before)
+
+
+def _set_blas_threads(numbers: list[int]) -> None:
+    """Give each BLAS library so many threads.
+
+    threadpoolctl's own limits, since 3.8, are the first thread's alone to change while it lives; but the last call to leave
+    may be another's. So they are passed by.
+    """
+    for library, number in zip(_blas(), numbers, strict=True):
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
 
 def _in_a_child() -> None:
@@ -162,7 +173,7 @@ def _in_a_child() -> None:
     _pool.cache_clear()
     if _Holders.count:
         _Holders.count = 0
-        _Holders.limiter.restore_original_limits()
+        _set_blas_threads(_Holders.before)
     _Holders.lock.release()
 
 

@@ -15,6 +15,7 @@ from verification.bugs import (
     numbers,
     padding,
     places,
+    rare,
     refusals,
     state,
 )
@@ -36,4 +37,5 @@ BUGS: tuple[Bug, ...] = (
     *gradients.BUGS,
     *arrays.BUGS,
     *refusals.BUGS,
+    *rare.BUGS,
 )

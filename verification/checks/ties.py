@@ -88,8 +88,10 @@ def gradients(function: Function, plane: Plane) -> None:
         right = got == due
     else:
         share = abs(got.sum(2, keepdims=True) - PEAK) <= np.finfo(got.dtype).eps * PEAK * maxima.shape[2]
-        nowhere = has_nan & ((got == 0) | np.isnan(got)).all(2, keepdims=True)  # or shares of none: 0 / 0
+        nowhere = has_nan & ~got.any(2, keepdims=True)
         right = np.where(maxima, share | nowhere | (got == PEAK), got == 0)
+        spoiled = (windows(plane) & has_nan.swapaxes(1, 2)).any(2)[:, np.newaxis]  # (m, 1, p): shares of none are 0 / 0
+        right = np.where(np.isnan(got).any(2, keepdims=True), np.where(np.isnan(got), spoiled, maxima | (got == 0)), right)
     if not right.all():
         index, due = first(~right.reshape(shape)), due.reshape(shape)
         rule = (
@@ -98,8 +100,11 @@ def gradients(function: Function, plane: Plane) -> None:
         message = f"a window's gradient should go to {rule}: grad_x{list(index)} should be {due[index]}, got {result[index]}"
         raise Failure(message, case, expected=due, got=result, index=index)
     function.log.saw(due)
-    _note(function, GRADIENT, ways, got, np.broadcast_to((maxima.sum(2, keepdims=True) > 1) & ~has_nan, got.shape))
-    _note(function, NAN, ways | {"nowhere": np.zeros_like(got)}, got, np.broadcast_to(has_nan, got.shape))
+    clean = np.broadcast_to(~np.isnan(got).any(2, keepdims=True), got.shape)
+    _note(function, GRADIENT, ways, got, clean & (maxima.sum(2, keepdims=True) > 1) & ~has_nan)
+    _note(function, NAN, ways | {"nowhere": np.zeros_like(got)}, got, clean & has_nan)
+    if not clean.all():
+        function.log.policies[NAN] = "NaN"
 
 
 def images(plane: Plane, *, lowest: bool) -> Array:

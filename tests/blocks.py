@@ -1,0 +1,191 @@
+"""Calls at the edges of blocks, by construction: sizes one below, at and one above whole blocks of rows, images or tiles.
+
+Each edge says how small a block is to be, so that a few cells make several, and how many blocks the call must then come to.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import contract
+import naive
+import vectorized
+from samples import small_integers
+from vectorized import avg_pool, flat, max_pool, maxima, shifted, strips, winograd
+from verification.cases import Case
+from verification.compare import judge
+from verification.oracles.exact import expected
+from verification.outcome import Log
+
+SIZES = ((strips, "STRIP_BYTES"), (shifted, "STRIP_BYTES"), (flat, "STRIP_BYTES"), (winograd, "BLOCK_BYTES"))
+SIZES += ((avg_pool, "BLOCK_BYTES"), (maxima, "BLOCK_BYTES"))
+ITEM = 8  # bytes: all data are float64 or int64
+BENT = {"stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (1, 2), "rounding": "floor"}
+PLAIN: dict[str, Any] = {}
+PADDED = {"padding": ((2, 1), (0, 3))}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A call, the block size that puts an edge there, and how often which functions are called (or get items) for it."""
+
+    name: str
+    case: Case
+    sized: ModuleType  # the module whose block size matters
+    nbytes: int
+    blocks: dict[tuple[ModuleType, str], int]
+
+    @property
+    def algorithm(self) -> str:
+        """Return the algorithm, or nothing where the operation has no choice."""
+        return self.name.split()[0] if self.case.operation == "conv2d" else ""
+
+    def shrink(self, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[ModuleType, str], int]:
+        """Make blocks as small as this edge has them; return the counts that a call will leave."""
+        monkeypatch.setattr(self.sized, dict(SIZES)[self.sized], self.nbytes)
+        counts = dict.fromkeys(self.blocks, 0)
+        for module, name in self.blocks:
+            monkeypatch.setattr(module, name, _counted(counts, module, name))
+        return counts
+
+
+def _counted(counts: dict[tuple[ModuleType, str], int], module: ModuleType, name: str) -> Any:
+    """Return a function of a module that counts its calls, or, if it shares out items, those."""
+    function = getattr(module, name)
+
+    def counted(*arguments: Any) -> Any:
+        if name in ("products", "each"):
+            arguments = (arguments[0], list(arguments[1]), *arguments[2:])
+        counts[module, name] += len(arguments[1]) if name in ("products", "each") else 1
+        return function(*arguments)
+
+    return counted
+
+
+def run(case: Case, algorithm: str = "") -> tuple[np.ndarray, ...]:
+    """Return all arrays that a call of ours gives."""
+    chosen = {"algorithm": algorithm} if algorithm else {}
+    got = getattr(vectorized, case.operation)(*case.arguments.values(), **case.options, **chosen)
+    return got if isinstance(got, tuple) else (got,)
+
+
+def check(case: Case, got: tuple[np.ndarray, ...], algorithm: str = "") -> None:
+    """Fail unless a result is naive's to the bit; of a weaker error class, unless it is within that bound of the exact one."""
+    error_class = vectorized.ALGORITHMS[algorithm].error_class if algorithm in vectorized.ALGORITHMS else "gamma"
+    if error_class != "gamma":
+        judge(case, expected(case), got, Log(), error_class)
+        return
+    wanted = getattr(naive, case.operation)(*case.arguments.values(), **case.options)
+    for a, b in zip(got, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a, b)
+
+
+def around(size: int) -> list[int]:
+    """Return sizes one below, at and one above one and two blocks."""
+    return [blocks * size + off for blocks in (1, 2) for off in (-1, 0, 1)]
+
+
+def convolution(operation: str, count: tuple[int, int], sizes: tuple[int, ...], options: dict[str, Any], N: int = 2) -> Case:
+    """Return a convolution of ``count`` = (P, Q) windows, with ``sizes`` = (C, K, R, S, G); or its backward."""
+    C, K, *taps, G = sizes
+    strides, dilations = options.get("stride", (1, 1)), options.get("dilation", (1, 1))
+    pads = options.get("padding", ((0, 0), (0, 0)))
+    H, W = ((n - 1) * s + d * (t - 1) + 1 - sum(p) for n, s, d, t, p in zip(count, strides, dilations, taps, pads, strict=True))
+    x, weight, bias = small_integers((N, C, H, W)), small_integers((K, C // G, *taps)), small_integers((K,), seed=2)
+    arguments = {"x": x, "weight": weight, "bias": bias if count[0] % 2 else None}
+    if operation == "conv2d_backward":
+        arguments = {"grad_output": small_integers((N, K, *count), seed=1), "x": x, "weight": weight}
+    return Case(operation, arguments, {**options, "groups": G})
+
+
+def of_dtype(case: Case, dtype: Any) -> Case:
+    """Return the same call in another dtype."""
+    cast = {k: v.astype(dtype) if isinstance(v, np.ndarray) else v for k, v in case.arguments.items()}
+    return Case(case.operation, cast, case.options)
+
+
+def convolutions() -> Iterator[Edge]:
+    """Yield the edges of the algorithms that work in blocks."""
+    for options in (PLAIN, PADDED, BENT):
+        for P in around(3):
+            case, row = convolution("conv2d", (P, 5), (3, 4, 3, 2, 1), options), 3 * 3 * 2 * 5 * ITEM
+            each = 2 * -(-P // 3)  # of two images
+            yield Edge(f"strips rows {P}", case, strips, 3 * row, {(strips, "block_columns"): each})
+            a = contract.conv2d(*case.arguments.values(), *(_options(case)))
+            wide = flat.row_width(a, 5, flat.steps(a, P, 5)[1])
+            yield Edge(f"flat rows {P}", case, flat, 3 * (18 + 4) * wide * ITEM, {(flat, "stretch_rows"): each})
+            if options is not BENT:
+                width = a.x.shape[3] + sum(a.padding[1])
+                yield Edge(f"shifted rows {P}", case, shifted, 3 * 2 * 4 * width * ITEM, {(shifted, "products"): each})
+        for n in around(2):
+            case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), options, N=n)
+            yield Edge(f"strips images {n}", case, strips, 2 * 4 * row, {(strips, "block_columns"): -(-n // 2)})
+            case = convolution("conv2d", (4, 5), (2 * n, 3 * n, 3, 2, n), options)
+            wide = flat.row_width(
+                contract.conv2d(*case.arguments.values(), *(_options(case))), 5, options.get("stride", (1, 1))[1]
+            )
+            yield Edge(f"flat groups {n}", case, flat, 2 * 4 * (12 + 3) * wide * ITEM, {(flat, "stretch_rows"): 2 * -(-n // 2)})
+    for options in (PLAIN, BENT):  # and those that have no blocks
+        yield Edge("im2col", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
+        yield Edge("fft", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
+        strided = {"stride": options.get("stride", (1, 1)), "rounding": "floor"}
+        yield Edge("pointwise", convolution("conv2d", (3, 5), (4, 6, 1, 1, 2), strided), strips, 1, {})
+    for m, P in ((m, m * tiles + off) for m in (2, 4) for tiles in (2, 4) for off in (-1, 0, 1)):
+        for Q in (2 * m - 1, 2 * m, 2 * m + 1):
+            case, n = convolution("conv2d", (P, Q), (4, 6, 3, 3, 2), PADDED), m + 2
+            row = (-(-Q // m) + 1) * n * n * (4 + 6) * ITEM
+            each = 2 * -(-P // (2 * m))
+            yield Edge(f"winograd{m} tiles {P}x{Q}", case, winograd, 2 * row, {(winograd, "gather"): each})
+
+
+def _options(case: Case) -> Iterator[Any]:
+    """Yield the options of a convolution in the contract's order."""
+    yield from map(case.option, ("stride", "padding", "dilation", "groups", "rounding"))
+
+
+def gradients() -> Iterator[Edge]:
+    """Yield the edges of both backward passes and of the transposed convolution, which share the blocks of ``strips``."""
+    columns, back = (strips, "block_columns"), (strips, "add_back")
+    for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):
+        row = 4 * 3 * 2 * 5 * ITEM
+        transposed = {k: v for k, v in options.items() if k != "rounding"} | ({"padding": (2, 1)} if options else {})
+        for what, sizes, unit in (("rows", around(3), 3 * row), ("images", around(2), 2 * 4 * row)):
+            for n in sizes:
+                count, N = ((n, 5), 2) if what == "rows" else ((4, 5), n)
+                each = 2 * -(-n // 3) if what == "rows" else -(-n // 2)
+                case = convolution("conv2d_backward", count, (4, 6, 3, 2, G), options, N)
+                yield Edge(f"backward {what} {n} {G}", case, strips, unit, {columns: each, back: each})
+                x, weight = small_integers((N, 6, *count)), small_integers((6, 4 // G, 3, 2))
+                case = Case("conv_transpose2d", {"x": x, "weight": weight}, {**transposed, "groups": G})
+                yield Edge(f"transposed {what} {n} {G}", case, strips, unit, {back: each})
+                g = small_integers(vectorized.conv_transpose2d(x, weight, **case.options).shape, seed=1)
+                case = Case("conv_transpose2d_backward", {"grad_output": g, **case.arguments}, case.options)
+                yield Edge(f"transposed backward {what} {n} {G}", case, strips, unit, {columns: 2 * each})
+
+
+def pools() -> Iterator[Edge]:
+    """Yield the edges of pooling, whose blocks are planes."""
+    options = {"stride": (2, 1), "padding": (1, 1), "rounding": "floor"}
+    for n in around(2):
+        x = small_integers((3, n, 6, 7))  # seven values: ties everywhere
+        g = 5040 * small_integers((3, n, 3, 7), seed=1)  # divisible by every number of cells
+        back, forward = {"grad_output": g, "x": x, "kernel_size": (4, 3)}, {"x": x, "kernel_size": (4, 3)}
+        mean, largest = (avg_pool, "each"), (max_pool, "each")
+        plane, each = 7 * (6 + 3) * ITEM, 3 * -(-n // 2)
+        yield Edge(f"mean {n}", Case("avg_pool2d", forward, options), avg_pool, 2 * plane, {mean: each})
+        yield Edge(f"mean backward {n}", Case("avg_pool2d_backward", back, options), avg_pool, 2 * plane, {mean: each})
+        plane, each = 6 * 7 * ITEM, each if n > 1 else 2  # of one channel each, two images make a block
+        indexed = {**options, "return_indices": True}
+        yield Edge(f"maximum {n}", Case("max_pool2d", forward, options), maxima, 2 * plane, {largest: each})
+        yield Edge(f"maximum and place {n}", Case("max_pool2d", forward, indexed), maxima, 2 * plane, {largest: each})
+        yield Edge(f"maximum backward {n}", Case("max_pool2d_backward", back, options), maxima, 2 * plane, {largest: 2 * each})
+        images = {"x": np.ascontiguousarray(small_integers((n, 3, 6, 7))), "kernel_size": (4, 3)}
+        yield Edge(f"maximum images {n}", Case("max_pool2d", images, indexed), maxima, 6 * plane, {largest: -(-n // 2)})
+
+
+EDGES = [*convolutions(), *gradients(), *pools()]

@@ -1,0 +1,171 @@
+"""Nothing is left in the process afterwards: BLAS has as many threads as before, whatever happened in between."""
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, current_thread, main_thread
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+import naive
+import vectorized
+from samples import small_integers
+from vectorized import strips, threads
+
+X, WEIGHT = small_integers((2, 3, 9, 8)), small_integers((4, 3, 3, 3))
+BEFORE = 2  # threads of BLAS, on any machine
+
+
+def blas() -> set[int]:
+    """Return how many threads BLAS has, of whichever library."""
+    return {library.num_threads for library in threads._blas()}
+
+
+@pytest.fixture(autouse=True)
+def _shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Share out every call between two threads, while BLAS has two."""
+    if not threads._blas():
+        pytest.skip("threadpoolctl has no switch for the whole process for the BLAS that NumPy has here")
+    for module, name in ((threads, "SHARE_MACS"), (strips, "LEAST_COLUMNS"), (strips, "STRIP_BYTES")):
+        monkeypatch.setattr(module, name, 1)
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    threads._pool.cache_clear()
+    before = [library.num_threads for library in threads._blas()]
+    threads._set_blas_threads([BEFORE] * len(before))
+    yield
+    threads._set_blas_threads(before)
+    threads._pool.cache_clear()
+
+
+def test_blas_is_held_to_one_thread_during_a_call_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    during, real = [], strips.block_columns
+    monkeypatch.setattr(strips, "block_columns", lambda *a: during.append(blas()) or real(*a))
+    assert np.array_equal(vectorized.conv2d(X, WEIGHT, algorithm="strips"), naive.conv2d(X, WEIGHT))
+    assert len(during) == 14  # rows of two images
+    assert all(number == {1} for number in during)
+    assert blas() == {BEFORE}
+
+
+@pytest.mark.parametrize("in_main", [True, False])
+def test_after_an_error_in_either_thread(in_main: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, real = {True: Event(), False: Event()}, strips.block_columns
+
+    def fail(*arguments: Any) -> Any:
+        here = current_thread() is main_thread()
+        began[here].set()
+        assert began[not here].wait(60)  # both threads are at work
+        if here == in_main:
+            raise ZeroDivisionError
+        return real(*arguments)
+
+    monkeypatch.setattr(strips, "block_columns", fail)
+    with pytest.raises(ZeroDivisionError):
+        vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    assert blas() == {BEFORE}
+
+
+def hold(held: Event, free: Event) -> None:
+    """Hold BLAS in a call that ends when it is told to."""
+
+    def work(some: Iterator[int]) -> None:
+        list(some)
+        held.set()
+        assert free.wait(60)
+
+    threads.products(work, range(2), 2 * threads.SHARE_MACS)
+
+
+def test_overlapping_calls() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        events = [(Event(), Event()) for _ in range(2)]
+        calls = [pool.submit(hold, *each) for each in events]
+        for held, _ in events:
+            assert held.wait(60)
+        for (_, free), call, number in zip(events, calls, (1, BEFORE), strict=True):
+            assert blas() == {1}
+            free.set()
+            call.result()
+            assert blas() == {number}  # the last call gives it back
+
+
+def in_a_child(check: Any) -> None:
+    """Fail unless ``check``, in a fork of this process, returns true."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # this process has threads: that is the question here
+        child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if check() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def works() -> bool:
+    """Return whether a call works that shares out its work, and leaves BLAS as it was."""
+    right = np.array_equal(vectorized.conv2d(X, WEIGHT, algorithm="strips"), naive.conv2d(X, WEIGHT))
+    return right and blas() == {BEFORE} and threads._Holders.count == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_after_a_fork_amid_calls_of_other_threads(calls: int) -> None:
+    assert works()
+    with ThreadPoolExecutor(2) as pool:
+        events = [(Event(), Event()) for _ in range(calls)]
+        holding = [pool.submit(hold, *each) for each in events]
+        for held, _ in events:
+            assert held.wait(60)
+        in_a_child(lambda: blas() == {BEFORE} and works())
+        in_a_child(lambda: in_a_child(works) or works())  # and a child of the child
+        for _, free in events:
+            free.set()
+        for call in holding:
+            call.result()
+    assert works()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_waits_until_blas_is_held_or_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, held, free, turned = threads._set_blas_threads, Event(), Event(), Event()
+
+    def slow(numbers: list[int]) -> None:
+        real(numbers)
+        turned.set()
+        free.wait(0.2)  # BLAS is held, and nobody knows it yet
+
+    monkeypatch.setattr(threads, "_set_blas_threads", slow)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(hold, held, free)
+        assert turned.wait(60)
+        in_a_child(lambda: blas() == {BEFORE})
+        free.set()
+        call.result()
+
+
+def test_threadpoolctl_takes_orders_from_other_threads_afterwards() -> None:
+    with ThreadPoolExecutor(1) as pool:  # its thread lives on
+        pool.submit(vectorized.conv2d, X, WEIGHT, algorithm="strips").result()
+        with threadpool_limits(1, "blas"):
+            assert blas() == {1}
+        assert blas() == {BEFORE}
+
+
+def test_a_call_as_the_interpreter_ends_is_done_by_one_thread() -> None:
+    program = (
+        "import atexit, numpy, vectorized\n"
+        "from vectorized import threads\n"
+        "threads.SHARE_BYTES, threads.workers = 1, lambda: 2\n"
+        "x = numpy.arange(2**18, dtype=float).reshape(2, 8, 128, 128)\n"
+        "def late(): print(vectorized.avg_pool2d(x, 128).ravel()[-1], vectorized.max_pool2d(x, 2).ravel()[-1])\n"
+        "late()\n"
+        "atexit.register(late)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout.split()) == ("", [str(2.0**18 - 8192.5), str(2.0**18 - 1)] * 2)

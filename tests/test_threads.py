@@ -1,0 +1,128 @@
+"""How many threads there are changes no result beyond its bound: every call is shared out here, however small."""
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from blocks import EDGES, SIZES, Edge, check, run
+from vectorized import ALGORITHMS, Conv2d, strips, threads
+from verification.cases import Case
+from verification.compare import judge
+from verification.oracles.exact import expected
+from verification.outcome import Log
+
+LARGEST = {" ".join(edge.name.split()[:-1]) or edge.name: edge for edge in EDGES}.values()  # of each row of sizes, the last
+UNSHARED = ("im2col", "fft", "pointwise")  # products of whole images: BLAS's own threads do
+each_path = pytest.mark.parametrize("edge", LARGEST, ids=[edge.name for edge in LARGEST])
+
+
+@pytest.fixture
+def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Return what sets the number of threads; share out every call in blocks of a row, a plane or a group."""
+    for module, name in (*SIZES, (threads, "SHARE_MACS"), (threads, "SHARE_BYTES"), (strips, "LEAST_COLUMNS")):
+        monkeypatch.setattr(module, name, 1)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def set_to(number: int) -> None:
+        threads._pool.cache_clear()
+        monkeypatch.setattr(threads, "workers", lambda: number)
+
+    yield set_to
+    sys.setswitchinterval(before)
+    threads._pool.cache_clear()
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let all threads of a call begin at the same moment; return a list of how many there were in each."""
+    real, numbers = threads._share, []
+
+    def begin_together(work: Any, items: list[Any], number: int) -> None:
+        number = min(number, len(items))
+        barrier = Barrier(max(1, number), timeout=60)
+        numbers.append(number)
+
+        def begin(some: Iterator[Any]) -> None:
+            barrier.wait()
+            work(some)
+
+        real(begin, items, number)
+
+    monkeypatch.setattr(threads, "_share", begin_together)
+    return numbers
+
+
+@each_path
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_any_number_of_threads_gives_the_same(edge: Edge, number: int, share: Any, together: list[int]) -> None:
+    share(number)
+    check(edge.case, run(edge.case, edge.algorithm), edge.algorithm)
+    if number > 1 and edge.algorithm not in UNSHARED:
+        assert max(together) > 1
+
+
+@each_path
+@pytest.mark.parametrize("number", [2, 5])
+@pytest.mark.usefixtures("together")
+def test_numbers_with_all_their_digits(edge: Edge, number: int, share: Any) -> None:
+    share(number)
+    random, arguments = np.random.default_rng(0), edge.case.arguments.items()
+    rough = {k: random.standard_normal(v.shape).astype("f4") if isinstance(v, np.ndarray) else v for k, v in arguments}
+    case = Case(edge.case.operation, rough, edge.case.options)
+    results = [run(case, edge.algorithm) for _ in range(3)]
+    for one in results[1:]:  # whoever is faster
+        assert all(map(np.array_equal, one, results[0]))
+    error_class = ALGORITHMS[edge.algorithm].error_class if edge.algorithm else "gamma"
+    judge(case, expected(case), results[0], Log(), error_class)
+
+
+@each_path
+def test_without_threadpoolctl(edge: Edge, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(3)
+    monkeypatch.setattr(threads, "_blas", list)
+    assert threads.parts(10**12) == 1
+    check(edge.case, run(edge.case, edge.algorithm), edge.algorithm)
+
+
+def test_threadpoolctl_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert threads._blas.__wrapped__() == []
+
+
+@pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
+def test_many_threads_call_one_layer_that_shares_out_its_work(algorithm: str, share: Any) -> None:
+    share(3)
+    random, size = np.random.default_rng(0), 1 if algorithm == "pointwise" else 3
+    weight, bias = random.integers(-4, 5, (6, 2, size, size)) * 1.0, random.integers(-4, 5, 6) * 1.0
+    options = {"groups": 2, "padding": size // 2}
+    images = [random.integers(-4, 5, (1 + i % 2, 4, 6 + i % 5, 7 + i % 3)) * 1.0 for i in range(12)]
+    layer = Conv2d(weight, bias, **options, algorithm=algorithm)
+    with ThreadPoolExecutor(6) as pool:
+        for x, got in zip(images, pool.map(layer, images), strict=True):
+            check(Case("conv2d", {"x": x, "weight": weight, "bias": bias}, options), (got,), algorithm)
+
+
+def test_a_call_never_waits_for_the_work_of_another(share: Any) -> None:
+    share(2)
+    held, free, done = Event(), Event(), []
+
+    def hold(_: int) -> None:
+        held.set()
+        assert free.wait(60)
+
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(threads.each, hold, range(2), 10)  # in the other thread, and in the only helper
+        assert held.wait(60)
+        while threads._pool()._work_queue.qsize():  # until the helper has begun
+            pass
+        threads.each(done.append, range(5), 10)
+        assert sorted(done) == list(range(5))
+        assert not slow.done()
+        free.set()
+        slow.result()
