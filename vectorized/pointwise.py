@@ -5,10 +5,14 @@
 Does not pad, and takes no larger filters. A stride keeps every S-th pixel of every S-th row, copied once.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from contract import Array, Conv
 from vectorized.filters import Take
+from vectorized.strips import LEAST_COLUMNS
+from vectorized.threads import cut, parts, products
 
 
 def refusal(a: Conv) -> str | None:
@@ -23,18 +27,25 @@ def refusal(a: Conv) -> str | None:
 def pointwise(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) by one product of the filters (G, K/G, C/G) and the pixels as they stand.
 
-    Memory: none; with a stride, or an x that is not contiguous, one image of C*P*Q values. Arithmetic: N*K*(C/groups)*P*Q
-    multiplications. Error class: gamma.
+    Memory: none; with a stride, or an x that is not contiguous, one image of C*P*Q values at most. Arithmetic:
+    N*K*(C/groups)*P*Q multiplications. Error class: gamma.
     """
     (N, K, P, Q), C, G = y.shape, a.x.shape[1], a.groups
     rows, columns = (slice(None, None, s if n > 1 else None) for s, n in zip(a.stride, (P, Q), strict=True))
-    for n in range(N):
-        pixels = a.x[n, :, rows, columns][:, :P, :Q]  # (C, P, Q)
-        if not pixels.flags.c_contiguous or pixels.dtype != y.dtype:
-            copy = take("pixels", pixels.shape, y.dtype)
-            np.copyto(copy, pixels)
-            pixels = copy
-        out = y[n].reshape(G, K // G, P * Q)
-        np.matmul(filters, pixels.reshape(G, C // G, P * Q), out=out)
-        if a.bias is not None:
-            out += a.bias.astype(y.dtype).reshape(G, K // G, 1)
+    bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
+    macs = y.size * (C // G)
+    pieces = max(1, parts(macs) // N) if LEAST_COLUMNS * parts(macs) <= P * Q else 1
+
+    def work(some: Iterator[tuple[int, slice]]) -> None:
+        for n, piece in some:
+            pixels = a.x[n, :, rows, columns][:, :P, :Q][:, piece]  # (C, p, Q)
+            if pixels.strides[1:] != (Q * y.itemsize, y.itemsize) or pixels.dtype != y.dtype:  # BLAS wants rows in one piece
+                copy = take("pixels", pixels.shape, y.dtype)
+                np.copyto(copy, pixels)
+                pixels = copy
+            out = y[n].reshape(G, K // G, P * Q)[:, :, piece.start * Q : piece.stop * Q]
+            np.matmul(filters, pixels.reshape(G, C // G, -1), out=out)
+            if bias is not None:
+                out += bias
+
+    products(work, [(n, piece) for n in range(N) for piece in cut(P, pieces)], macs)
