@@ -26,7 +26,7 @@ SIZES += ((avg_pool, "BLOCK_BYTES"), (maxima, "BLOCK_BYTES"))
 ITEM = 8  # bytes: all data are float64 or int64
 BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
-PADDED = {"padding": ((2, 1), (2, 3))}
+PADDED = {"padding": ((2, 1), (1, 2))}
 
 
 @dataclass(frozen=True)
