@@ -27,6 +27,7 @@ ITEM = 8  # bytes: all data are float64 or int64
 BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
 PADDED = {"padding": ((2, 1), (1, 2))}
+WIDE = {**PADDED, "dilation": (2, 4)}  # a window reaches further than the padding is wide
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def of_dtype(case: Case, dtype: Any) -> Case:
 
 def convolutions() -> Iterator[Edge]:
     """Yield the edges of the algorithms that work in blocks."""
-    for options in (PLAIN, PADDED, BENT):
+    for options in (PLAIN, WIDE, BENT):
         for P in around(3):
             case, row = convolution("conv2d", (P, 5), (3, 4, 3, 2, 1), options), 3 * 3 * 2 * 5 * ITEM
             each = 2 * -(-P // 3)  # of two images
