@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import vectorized
 from verification import geometry, profiles
@@ -136,7 +136,15 @@ def drawn(operation: str) -> set[str]:
     able = abilities(Implementation.of(vectorized, "vectorized", strict=True), operation, Log())
     found: set[str] = set()
 
-    @settings(max_examples=300, database=None, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+    @seed(1)
+    @settings(
+        max_examples=800,
+        derandomize=False,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
     @given(cases(able, ("float64", "float32"), ("real",)))
     def draw(case: Case) -> None:
         found.update(labels(case))
