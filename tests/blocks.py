@@ -24,9 +24,10 @@ from verification.outcome import Log
 SIZES = ((strips, "STRIP_BYTES"), (shifted, "STRIP_BYTES"), (flat, "STRIP_BYTES"), (winograd, "BLOCK_BYTES"))
 SIZES += ((avg_pool, "BLOCK_BYTES"), (maxima, "BLOCK_BYTES"))
 ITEM = 8  # bytes: all data are float64 or int64
-BENT = {"stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (1, 2), "rounding": "floor"}
+BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
-PADDED = {"padding": ((2, 1), (0, 3))}
+PADDED = {"padding": ((2, 1), (1, 2))}
+WIDE = {**PADDED, "dilation": (2, 4)}  # a window reaches further than the padding is wide
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def of_dtype(case: Case, dtype: Any) -> Case:
 
 def convolutions() -> Iterator[Edge]:
     """Yield the edges of the algorithms that work in blocks."""
-    for options in (PLAIN, PADDED, BENT):
+    for options in (PLAIN, WIDE, BENT):
         for P in around(3):
             case, row = convolution("conv2d", (P, 5), (3, 4, 3, 2, 1), options), 3 * 3 * 2 * 5 * ITEM
             each = 2 * -(-P // 3)  # of two images
@@ -159,13 +160,13 @@ def gradients() -> Iterator[Edge]:
                 count, N = ((n, 5), 2) if what == "rows" else ((4, 5), n)
                 each = 2 * -(-n // 3) if what == "rows" else -(-n // 2)
                 case = convolution("conv2d_backward", count, (4, 6, 3, 2, G), options, N)
-                yield Edge(f"backward {what} {n} {G}", case, strips, unit, {columns: each, back: each})
+                yield Edge(f"backward, groups {G}, {what} {n}", case, strips, unit, {columns: each, back: each})
                 x, weight = small_integers((N, 6, *count)), small_integers((6, 4 // G, 3, 2))
                 case = Case("conv_transpose2d", {"x": x, "weight": weight}, {**transposed, "groups": G})
-                yield Edge(f"transposed {what} {n} {G}", case, strips, unit, {back: each})
+                yield Edge(f"transposed, groups {G}, {what} {n}", case, strips, unit, {back: each})
                 g = small_integers(vectorized.conv_transpose2d(x, weight, **case.options).shape, seed=1)
                 case = Case("conv_transpose2d_backward", {"grad_output": g, **case.arguments}, case.options)
-                yield Edge(f"transposed backward {what} {n} {G}", case, strips, unit, {columns: 2 * each})
+                yield Edge(f"transposed backward, groups {G}, {what} {n}", case, strips, unit, {columns: 2 * each})
 
 
 def pools() -> Iterator[Edge]:

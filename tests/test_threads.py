@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier, Event, current_thread, main_thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def begin_together(work: Any, items: list[Any], number: int) -> None:
         number = min(number, len(items))
-        barrier = Barrier(max(1, number), timeout=60)
+        barrier = Barrier(max(1, number), timeout=20)
         numbers.append(number)
 
         def begin(some: Iterator[Any]) -> None:
@@ -114,11 +115,11 @@ def test_a_call_never_waits_for_the_work_of_another(share: Any) -> None:
 
     def hold(_: int) -> None:
         held.set()
-        assert free.wait(60)
+        assert free.wait(20)
 
     with ThreadPoolExecutor(1) as other:
         slow = other.submit(threads.each, hold, range(2), 10)  # in the other thread, and in the only helper
-        assert held.wait(60)
+        assert held.wait(20)
         while threads._pool()._work_queue.qsize():  # until the helper has begun
             pass
         threads.each(done.append, range(5), 10)
@@ -126,3 +127,28 @@ def test_a_call_never_waits_for_the_work_of_another(share: Any) -> None:
         assert not slow.done()
         free.set()
         slow.result()
+
+
+def test_each_item_goes_to_one_thread(share: Any) -> None:
+    share(4)
+    for _ in range(5):
+        done: list[int] = []
+        threads.each(done.append, range(5000), 10)
+        assert sorted(done) == list(range(5000))
+
+
+def test_an_error_is_raised_when_all_have_ended(share: Any) -> None:
+    share(2)
+    began, ended = Event(), []
+
+    def fail_or_linger(_: int) -> None:
+        if current_thread() is main_thread():
+            assert began.wait(20)
+            raise ZeroDivisionError
+        began.set()
+        sleep(0.1)
+        ended.append(True)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.each(fail_or_linger, range(2), 10)
+    assert ended
