@@ -15,7 +15,8 @@ import contract
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import avg_pool, flat, max_pool, maxima, shifted, strips, winograd
+from vectorized import avg_pool, costs, flat, max_pool, maxima, shifted, strips, winograd
+from vectorized import gradients as back
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -39,6 +40,7 @@ class Edge:
     sized: ModuleType  # the module whose block size matters
     nbytes: int
     blocks: dict[tuple[ModuleType, str], int]
+    forced: tuple[tuple[ModuleType, str, Any], ...] = ()  # what makes the call take this way and no other
 
     @property
     def algorithm(self) -> str:
@@ -48,6 +50,8 @@ class Edge:
     def shrink(self, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[ModuleType, str], int]:
         """Make blocks as small as this edge has them; return the counts that a call will leave."""
         monkeypatch.setattr(self.sized, dict(SIZES)[self.sized], self.nbytes)
+        for module, name, value in self.forced:
+            monkeypatch.setattr(module, name, value)
         counts = dict.fromkeys(self.blocks, 0)
         for module, name in self.blocks:
             monkeypatch.setattr(module, name, _counted(counts, module, name))
@@ -149,9 +153,15 @@ def _options(case: Case) -> Iterator[Any]:
     yield from map(case.option, ("stride", "padding", "dilation", "groups", "rounding"))
 
 
+STRIPS = (costs, "cheapest", lambda names, _: names[0])  # never flat
+COL2IM = ((back, "turned", lambda *_: None), STRIPS)
+TURNED = ((costs, "col2im", lambda _: float("inf")), STRIPS)
+FLAT = ((back, "turned", lambda *_: None), (costs, "cheapest", lambda *_: "flat"))
+
+
 def gradients() -> Iterator[Edge]:
     """Yield the edges of both backward passes and of the transposed convolution, which share the blocks of ``strips``."""
-    columns, back = (strips, "block_columns"), (strips, "add_back")
+    columns, returned, forward = (back, "block_columns"), (back, "add_back"), (strips, "block_columns")
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):
         row = 4 * 3 * 2 * 5 * ITEM
         transposed = {k: v for k, v in options.items() if k != "rounding"} | ({"padding": (2, 1)} if options else {})
@@ -160,13 +170,24 @@ def gradients() -> Iterator[Edge]:
                 count, N = ((n, 5), 2) if what == "rows" else ((4, 5), n)
                 each = 2 * -(-n // 3) if what == "rows" else -(-n // 2)
                 case = convolution("conv2d_backward", count, (4, 6, 3, 2, G), options, N)
-                yield Edge(f"backward, groups {G}, {what} {n}", case, strips, unit, {columns: each, back: each})
+                yield Edge(f"backward, groups {G}, {what} {n}", case, strips, unit, {columns: each, returned: each}, COL2IM)
                 x, weight = small_integers((N, 6, *count)), small_integers((6, 4 // G, 3, 2))
                 case = Case("conv_transpose2d", {"x": x, "weight": weight}, {**transposed, "groups": G})
-                yield Edge(f"transposed, groups {G}, {what} {n}", case, strips, unit, {back: each})
+                yield Edge(f"transposed, groups {G}, {what} {n}", case, strips, unit, {returned: each}, COL2IM)
                 g = small_integers(vectorized.conv_transpose2d(x, weight, **case.options).shape, seed=1)
                 case = Case("conv_transpose2d_backward", {"grad_output": g, **case.arguments}, case.options)
-                yield Edge(f"transposed backward, groups {G}, {what} {n}", case, strips, unit, {columns: 2 * each})
+                counts = {forward: each, columns: each}
+                yield Edge(f"transposed backward, groups {G}, {what} {n}", case, strips, unit, counts, COL2IM)
+    for H in around(3)[1:]:  # rows of the image, which is the result where the filters are turned round
+        case = convolution("conv2d_backward", (H - 2, 5), (4, 6, 3, 2, 1), PLAIN)
+        yield Edge(f"backward, turned, rows {H}", case, strips, 3 * 6 * 3 * 2 * 6 * ITEM, {forward: 2 * -(-H // 3)}, TURNED)
+    for options in (WIDE, BENT):
+        for n in around(2):
+            case = convolution("conv2d_backward", (4, 5), (2 * n, 3 * n, 3, 2, n), options)
+            a = contract.conv2d(case.arguments["x"], case.arguments["weight"], None, *_options(case))
+            unit = 2 * 4 * (12 + 3) * flat.row_width(a, 5, flat.steps(a, 4, 5)[1]) * ITEM
+            counts = {(flat, "stretch_rows"): 2 * -(-n // 2)} if n > 1 else {}  # one group is not worth it
+            yield Edge(f"backward, flat groups {n}", case, flat, unit, counts, FLAT)
 
 
 def pools() -> Iterator[Edge]:

@@ -18,7 +18,7 @@ from verification.oracles.exact import expected
 from verification.outcome import Log
 
 LARGEST = {" ".join(edge.name.split()[:-1]) or edge.name: edge for edge in EDGES}.values()  # of each row of sizes, the last
-UNSHARED = ("im2col", "fft", "pointwise")  # products of whole images: BLAS's own threads do
+UNSHARED = ("im2col", "fft")  # products of whole images: BLAS's own threads do
 each_path = pytest.mark.parametrize("edge", LARGEST, ids=[edge.name for edge in LARGEST])
 
 
