@@ -8,6 +8,7 @@ Letters: C channels, K filters, R×S taps; G groups.
 
 import threading
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Scratch(threading.local):
 
     def take(self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Array:
         """Return an array that may hold anything, in the memory of an earlier one if that is large enough."""
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        size = prod(shape) * dtype.itemsize
         if dtype.hasobject:
             return np.empty(shape, dtype)
         if name not in self.kept or self.kept[name].nbytes < size:

@@ -8,6 +8,7 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def block_columns(a: Conv, block: Block, y: Array, take: Take) -> Array:
     count, step = (rows.stop - rows.start, Q), a.stride[1] if Q > 1 and S > 1 else 1
     X = padded_rows(a, block, y, step, take)  # (n, C, rows read, step, W'/step)
     shape = (*X.shape[:2], R, S, *count)
-    columns = take("columns", (int(np.prod(shape, dtype=np.int64)),), y.dtype).reshape(shape)
+    columns = take("columns", (prod(shape),), y.dtype).reshape(shape)
     if step == 1:
         np.copyto(columns, windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count))
         return columns
