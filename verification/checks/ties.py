@@ -90,9 +90,7 @@ def gradients(function: Function, plane: Plane) -> None:
         share = abs(got.sum(2, keepdims=True) - PEAK) <= np.finfo(got.dtype).eps * PEAK * maxima.shape[2]
         nowhere = has_nan & ~got.any(2, keepdims=True)
         right = np.where(maxima, share | nowhere | (got == PEAK), got == 0)
-        spoiled = (
-            np.asarray(windows(plane) & has_nan.swapaxes(1, 2)).any(2, keepdims=True).swapaxes(1, 2)
-        )  # (m, 1, p): shares of none are 0 / 0
+        spoiled = np.einsum("pw,mwo->mop", windows(plane), has_nan) > 0  # (m, 1, p): shares of none are 0 / 0
         right = np.where(np.isnan(got).any(2, keepdims=True), np.where(np.isnan(got), spoiled, maxima | (got == 0)), right)
     if not right.all():
         index, due = first(~right.reshape(shape)), due.reshape(shape)
