@@ -1,4 +1,4 @@
-"""Who may import whom: numpy <- contract <- naive, vectorized, verification; and torch is only ever a judge or a rival."""
+"""Who may import whom: numpy <- contract <- naive, vectorized, verification; torch is only ever judge, rival or example."""
 
 import ast
 import subprocess
@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 NUMPY = {"numpy"}
 VERIFICATION = {"numpy", "contract", "verification", "hypothesis", "pytest"}
 RIVALS = {"torch", "matplotlib", "psutil", "rich", "threadpoolctl"}
+EXAMPLES = {"numpy", "examples"}
 # What a file may import beside the standard library: the rule of the longest path that it lies under.
 ALLOWED = {
     "contract.py": NUMPY,
@@ -20,6 +21,13 @@ ALLOWED = {
     "verification": VERIFICATION,
     "verification/oracles/torch.py": VERIFICATION | {"torch"},
     "benchmarks": {"numpy", "contract", "naive", "vectorized", "verification", "benchmarks"} | RIVALS,
+    "examples": EXAMPLES,
+    "examples/jax_lax.py": EXAMPLES | {"jax"},
+    "examples/onnx_runtime.py": EXAMPLES | {"onnx", "onnxruntime"},
+    "examples/pytorch.py": EXAMPLES | {"torch"},
+    "examples/scipy_ndimage.py": EXAMPLES | {"scipy"},
+    "examples/scipy_signal.py": EXAMPLES | {"scipy"},
+    "examples/tinygrad_tensor.py": EXAMPLES | {"tinygrad"},
 }
 # Where a module may be imported by a name worked out at run time: implementations by the loader; its own parts, when needed.
 BY_NAME = {"verification/loader.py", "verification/__init__.py", "verification/checks/__init__.py", "benchmarks"}
@@ -30,7 +38,7 @@ NAIVE_NUMPY = {"np.empty", "np.zeros", "np.zeros_like", "np.sum", "np.max", "np.
 def files() -> list[Path]:
     """Return every file that a rule holds for."""
     found = [ROOT / "contract.py"]
-    for package in ("naive", "vectorized", "verification", "benchmarks"):
+    for package in ("naive", "vectorized", "verification", "benchmarks", "examples"):
         found += sorted((ROOT / package).rglob("*.py"))
     return found
 
@@ -79,6 +87,9 @@ def test_imports_are_those_of_the_design(path: Path) -> None:
         ("verification/oracles/torch.py", "import torch, naive", {"naive"}),
         ("verification/loader.py", "import importlib, vectorized\nimportlib.import_module(name)", {"vectorized"}),
         ("benchmarks/worker.py", "import torch, naive, scipy", {"scipy"}),
+        ("examples/__init__.py", "import torch", {"torch"}),
+        ("examples/pytorch.py", "import torch, jax", {"jax"}),
+        ("examples/scipy_signal.py", "import scipy, vectorized", {"vectorized"}),
     ],
 )
 def test_a_forbidden_import_is_seen(path: str, source: str, found: set[str]) -> None:
