@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -35,6 +36,13 @@ def functions(path: Path) -> list[ast.FunctionDef]:
     """Return the functions of the contract that a file defines."""
     found = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
     return [node for node in found if node.name in OPERATIONS]
+
+
+def need(path: Path) -> None:
+    """Skip the test if what a file imports is not installed."""
+    for name in sorted(libraries(path)):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
 
 
 @each_adapter
@@ -72,9 +80,7 @@ def test_the_package_loads_no_library() -> None:
 @each_adapter
 @pytest.mark.filterwarnings("ignore")  # what a library warns of while it is loaded is its own affair
 def test_it_gives_what_we_give(path: Path) -> None:
-    for name in sorted(libraries(path)):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
+    need(path)
     adapter = Implementation.of(importlib.import_module(f"examples.{path.stem}"), path.stem)
     ours = Implementation.of(vectorized, "vectorized")
     for operation in adapter.functions:
@@ -95,3 +101,14 @@ def test_windows_that_do_not_tile_are_the_adapters_business() -> None:
             rounds_up("exact", shape, 2, stride, 0)
     with pytest.raises(ValueError, match="unknown rounding 'up'"):
         rounds_up("up", (1, 8, 8), 2, None, 0)
+
+
+@pytest.mark.parametrize("block", re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+@pytest.mark.filterwarnings("ignore")
+def test_a_case_on_the_page_prints_what_stands_there(block: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in re.findall(r"^from examples\.(\w+) import", block, re.MULTILINE):
+        need(ROOT / "examples" / f"{name}.py")
+    exec(block, {})
+    wanted = re.findall(r"^print\(.*\)  # (.*)$", block, re.MULTILINE)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [text.split() for text in wanted]
+    assert wanted
