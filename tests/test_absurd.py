@@ -156,3 +156,10 @@ def test_more_than_memory_is_refused_though_one_axis_would_fit(implementation: A
     x = small_integers((1, 1, 1, 1))
     with pytest.raises(ValueError, match="the padded input would have shape"):
         implementation.conv2d(x, np.ones((1, 1, 1, 1)), padding=((side, 0), (0, side)))
+
+
+def test_the_padding_of_a_gradient_is_refused_too(implementation: Any) -> None:
+    x, weight = np.ones((1, 2, 2)), np.ones((1, 1, 2, 2))
+    shape = implementation.conv_transpose2d(x, weight, stride=10**12, padding=5 * 10**11).shape
+    with pytest.raises(ValueError, match=r"^the padded gradient would have shape \(1, 1, 1000000000002, 1000000000002\)"):
+        implementation.conv_transpose2d_backward(np.ones(shape), x, weight, stride=10**12, padding=5 * 10**11)

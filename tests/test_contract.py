@@ -86,6 +86,8 @@ def test_integers_are_exact_modulo_two_to_the_bits(implementation: Any) -> None:
     assert dot([2**53 + 1, 1], [1, 2], np.int64) == 2**53 + 3  # through float64 the last bits would be lost
     assert dot([2**63, 5], [2, 3], np.uint64) == 15
     assert dot([10**30, 1], [10**30, 1], object) == 10**60 + 1
+    g, x = np.array([[[2**53, 1]]]), np.array([[[0, 9, 0]]])  # 9 wins both windows
+    assert implementation.max_pool2d_backward(g, x, (1, 2), stride=1)[0, 0, 1] == 2**53 + 1
 
 
 def test_float16_is_carried_in_float32_and_rounded_once(implementation: Any) -> None:

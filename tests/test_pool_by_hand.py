@@ -218,6 +218,7 @@ def test_the_gradient_of_a_mean_is_shared_out(implementation: Any) -> None:
 def test_means_of_fractions_are_exact(implementation: Any) -> None:
     third = np.full((1, 1, 3), Fraction(1, 3), object)
     assert implementation.avg_pool2d(third, (1, 3), divisor_override=7).item() == Fraction(1, 7)
+    assert implementation.avg_pool2d(third, (1, 3), divisor_override=1 - 2**63).item() == Fraction(1, 1 - 2**63)
     grad_x = implementation.avg_pool2d_backward(third[:, :, :1], third, (1, 3))
     assert grad_x.tolist() == [[[Fraction(1, 9)] * 3]]
 
