@@ -37,6 +37,7 @@ ELSEWHERE = {
     "pre-commit install": ".pre-commit-config.yaml",
     "marimo run notebooks/explorer.py": "tests/test_explorer_browser.py",
     "for file in submissions/*/my_conv.py; do": "tests/test_exercises.py",
+    "pytest --pyargs verification --implementation examples/": "tests/test_examples.py",
 }
 OUR_MODULES = re.compile(r"python -m ((?:benchmarks|docs|verification)[\w.]*)")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]

@@ -15,7 +15,7 @@ import pytest
 import vectorized
 from examples import rounds_up
 from tests.test_layering import imports
-from verification.abilities import VALUES, plain, recast
+from verification.abilities import VALUES, cast, plain
 from verification.implementation import ARGUMENTS, OPERATIONS, OPTIONS, Implementation
 from verification.operations import CONVOLUTIONS
 from verification.runner import call
@@ -86,7 +86,7 @@ def test_it_gives_what_we_give(path: Path) -> None:
     for operation in adapter.functions:
         values = CONV_VALUES if operation in CONVOLUTIONS else VALUES
         calls = [{}, *({name: value} for name, value in values.items() if adapter.accepts(operation, name))]
-        for case in (recast(plain(operation, options), "float32") for options in calls):
+        for case in (cast(plain(operation, options), np.dtype(np.float32)) for options in calls):
             for wanted, got in zip(call(ours, case), call(adapter, case), strict=True):
                 assert got.dtype == wanted.dtype
                 assert np.allclose(got, wanted, rtol=1e-6, atol=0), case.code(f"from examples.{path.stem} import {operation}")
