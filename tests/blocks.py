@@ -15,8 +15,7 @@ import contract
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import avg_pool, costs, flat, max_pool, maxima, shifted, strips, winograd
-from vectorized import gradients as back
+from vectorized import avg_pool, costs, flat, gradients, max_pool, maxima, shifted, strips, winograd
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -40,18 +39,22 @@ class Edge:
     sized: ModuleType  # the module whose block size matters
     nbytes: int
     blocks: dict[tuple[ModuleType, str], int]
-    forced: tuple[tuple[ModuleType, str, Any], ...] = ()  # what makes the call take this way and no other
+    way: tuple[tuple[ModuleType, str, Any], ...] = ()  # what is put in place of a choice by cost
 
     @property
     def algorithm(self) -> str:
         """Return the algorithm, or nothing where the operation has no choice."""
         return self.name.split()[0] if self.case.operation == "conv2d" else ""
 
+    def choose(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take this edge's way, whatever it costs."""
+        for module, name, value in self.way:
+            monkeypatch.setattr(module, name, value)
+
     def shrink(self, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[ModuleType, str], int]:
         """Make blocks as small as this edge has them; return the counts that a call will leave."""
         monkeypatch.setattr(self.sized, dict(SIZES)[self.sized], self.nbytes)
-        for module, name, value in self.forced:
-            monkeypatch.setattr(module, name, value)
+        self.choose(monkeypatch)
         counts = dict.fromkeys(self.blocks, 0)
         for module, name in self.blocks:
             monkeypatch.setattr(module, name, _counted(counts, module, name))
@@ -153,15 +156,20 @@ def _options(case: Case) -> Iterator[Any]:
     yield from map(case.option, ("stride", "padding", "dilation", "groups", "rounding"))
 
 
-STRIPS = (costs, "cheapest", lambda names, _: names[0])  # never flat
-COL2IM = ((back, "turned", lambda *_: None), STRIPS)
-TURNED = ((costs, "col2im", lambda _: float("inf")), STRIPS)
-FLAT = ((back, "turned", lambda *_: None), (costs, "cheapest", lambda *_: "flat"))
+BY_COLUMNS = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[0]))
+TURNED = ((costs, "col2im", lambda _: np.inf), (costs, "cheapest", lambda names, _: names[0]))
+FLAT = ((costs, "col2im", lambda _: np.inf), (costs, "cheapest", lambda names, _: names[-1]))
 
 
-def gradients() -> Iterator[Edge]:
+def backwards() -> Iterator[Edge]:
     """Yield the edges of both backward passes and of the transposed convolution, which share the blocks of ``strips``."""
-    columns, returned, forward = (back, "block_columns"), (back, "add_back"), (strips, "block_columns")
+    columns, back, forward = (gradients, "block_columns"), (gradients, "add_back"), (strips, "block_columns")
+    for name, way in (("turned", TURNED), ("flat", FLAT)):
+        for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, PADDED, BENT) for P in around(3)):
+            case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
+            yield Edge(f"backward, {name}, groups {G}, rows {P}", case, strips, 3 * 36 * 5 * ITEM, {}, way)
+            flat_row = (9 * 4 // G + 6 // G) * 8 * ITEM
+            yield Edge(f"backward, {name}, in flat rows, groups {G}, rows {P}", case, flat, 3 * flat_row, {}, way)
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):
         row = 4 * 3 * 2 * 5 * ITEM
         transposed = {k: v for k, v in options.items() if k != "rounding"} | ({"padding": (2, 1)} if options else {})
@@ -170,24 +178,20 @@ def gradients() -> Iterator[Edge]:
                 count, N = ((n, 5), 2) if what == "rows" else ((4, 5), n)
                 each = 2 * -(-n // 3) if what == "rows" else -(-n // 2)
                 case = convolution("conv2d_backward", count, (4, 6, 3, 2, G), options, N)
-                yield Edge(f"backward, groups {G}, {what} {n}", case, strips, unit, {columns: each, returned: each}, COL2IM)
+                yield Edge(f"backward, groups {G}, {what} {n}", case, strips, unit, {columns: each, back: each}, BY_COLUMNS)
                 x, weight = small_integers((N, 6, *count)), small_integers((6, 4 // G, 3, 2))
                 case = Case("conv_transpose2d", {"x": x, "weight": weight}, {**transposed, "groups": G})
-                yield Edge(f"transposed, groups {G}, {what} {n}", case, strips, unit, {returned: each}, COL2IM)
+                yield Edge(f"transposed, groups {G}, {what} {n}", case, strips, unit, {back: each}, BY_COLUMNS)
                 g = small_integers(vectorized.conv_transpose2d(x, weight, **case.options).shape, seed=1)
                 case = Case("conv_transpose2d_backward", {"grad_output": g, **case.arguments}, case.options)
-                counts = {forward: each, columns: each}
-                yield Edge(f"transposed backward, groups {G}, {what} {n}", case, strips, unit, counts, COL2IM)
-    for H in around(3)[1:]:  # rows of the image, which is the result where the filters are turned round
-        case = convolution("conv2d_backward", (H - 2, 5), (4, 6, 3, 2, 1), PLAIN)
-        yield Edge(f"backward, turned, rows {H}", case, strips, 3 * 6 * 3 * 2 * 6 * ITEM, {forward: 2 * -(-H // 3)}, TURNED)
-    for options in (WIDE, BENT):
-        for n in around(2):
-            case = convolution("conv2d_backward", (4, 5), (2 * n, 3 * n, 3, 2, n), options)
-            a = contract.conv2d(case.arguments["x"], case.arguments["weight"], None, *_options(case))
-            unit = 2 * 4 * (12 + 3) * flat.row_width(a, 5, flat.steps(a, 4, 5)[1]) * ITEM
-            counts = {(flat, "stretch_rows"): 2 * -(-n // 2)} if n > 1 else {}  # one group is not worth it
-            yield Edge(f"backward, flat groups {n}", case, flat, unit, counts, FLAT)
+                yield Edge(
+                    f"transposed backward, groups {G}, {what} {n}",
+                    case,
+                    strips,
+                    unit,
+                    {columns: each, forward: each},
+                    BY_COLUMNS,
+                )
 
 
 def pools() -> Iterator[Edge]:
@@ -210,4 +214,4 @@ def pools() -> Iterator[Edge]:
         yield Edge(f"maximum images {n}", Case("max_pool2d", images, indexed), maxima, 6 * plane, {largest: -(-n // 2)})
 
 
-EDGES = [*convolutions(), *gradients(), *pools()]
+EDGES = [*convolutions(), *backwards(), *pools()]

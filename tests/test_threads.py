@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blocks import EDGES, SIZES, Edge, check, run
-from vectorized import ALGORITHMS, Conv2d, strips, threads
+from vectorized import ALGORITHMS, Conv2d, pointwise, strips, threads
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -25,7 +25,13 @@ each_path = pytest.mark.parametrize("edge", LARGEST, ids=[edge.name for edge in 
 @pytest.fixture
 def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Return what sets the number of threads; share out every call in blocks of a row, a plane or a group."""
-    for module, name in (*SIZES, (threads, "SHARE_MACS"), (threads, "SHARE_BYTES"), (strips, "LEAST_COLUMNS")):
+    for module, name in (
+        *SIZES,
+        (threads, "SHARE_MACS"),
+        (threads, "SHARE_BYTES"),
+        (strips, "LEAST_COLUMNS"),
+        (pointwise, "LEAST_COLUMNS"),
+    ):
         monkeypatch.setattr(module, name, 1)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -61,8 +67,11 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @each_path
 @pytest.mark.parametrize("number", [1, 2, 3, 5])
-def test_any_number_of_threads_gives_the_same(edge: Edge, number: int, share: Any, together: list[int]) -> None:
+def test_any_number_of_threads_gives_the_same(
+    edge: Edge, number: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     share(number)
+    edge.choose(monkeypatch)
     check(edge.case, run(edge.case, edge.algorithm), edge.algorithm)
     if number > 1 and edge.algorithm not in UNSHARED:
         assert max(together) > 1
@@ -71,8 +80,9 @@ def test_any_number_of_threads_gives_the_same(edge: Edge, number: int, share: An
 @each_path
 @pytest.mark.parametrize("number", [2, 5])
 @pytest.mark.usefixtures("together")
-def test_numbers_with_all_their_digits(edge: Edge, number: int, share: Any) -> None:
+def test_numbers_with_all_their_digits(edge: Edge, number: int, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     share(number)
+    edge.choose(monkeypatch)
     random, arguments = np.random.default_rng(0), edge.case.arguments.items()
     rough = {k: random.standard_normal(v.shape).astype("f4") if isinstance(v, np.ndarray) else v for k, v in arguments}
     case = Case(edge.case.operation, rough, edge.case.options)
@@ -86,6 +96,7 @@ def test_numbers_with_all_their_digits(edge: Edge, number: int, share: Any) -> N
 @each_path
 def test_without_threadpoolctl(edge: Edge, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     share(3)
+    edge.choose(monkeypatch)
     monkeypatch.setattr(threads, "_blas", list)
     assert threads.parts(10**12) == 1
     check(edge.case, run(edge.case, edge.algorithm), edge.algorithm)
