@@ -96,3 +96,40 @@ def test_an_absurd_padding_of_a_transposed_convolution_is_refused_in_our_words()
     shape = vectorized.conv_transpose2d(x, weight, stride=10**12, padding=5 * 10**11).shape
     with pytest.raises(ValueError, match="the padded gradient would have shape"):
         vectorized.conv_transpose2d_backward(np.ones(shape), x, weight, stride=10**12, padding=5 * 10**11)
+
+
+def plain_einsum(x: Any, weight: Any, bias: Any = None, stride: int = 1) -> Any:
+    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], (2, 3))[:, :, ::stride, ::stride]
+    y = np.einsum("ncijrs,kcrs->nkij", windows, weight)
+    return y if bias is None else y + bias[:, np.newaxis, np.newaxis]
+
+
+def loops_in_float64(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = np.zeros((len(x), len(weight), x.shape[2] - weight.shape[2] + 1, x.shape[3] - weight.shape[3] + 1))
+    for i, j in np.ndindex(*y.shape[2:]):
+        window = x[:, :, i : i + weight.shape[2], j : j + weight.shape[3]]
+        y[:, :, i, j] = np.tensordot(window, weight, ((1, 2, 3), (1, 2, 3))).real
+    return y if bias is None else y + bias[:, np.newaxis, np.newaxis]
+
+
+def float32_only(x: Any, weight: Any, bias: Any = None) -> Any:
+    if x.dtype != np.float32:
+        raise TypeError("float32, please")
+    return plain_einsum(x, weight, bias)
+
+
+@pytest.mark.parametrize("check", ["exact", "dtype", "integers", "float16", "complex", "errors", "valid", "inputs"])
+@pytest.mark.parametrize("function", [plain_einsum, loops_in_float64, float32_only])
+def test_who_does_not_know_the_contract_is_not_held_to_its_choices(check: str, function: Any) -> None:
+    found = verdict(check, "conv2d", conv2d=function)
+    assert found.verdict in ("passed", "unsupported"), found.failure
+
+
+@pytest.mark.parametrize("check", ["float16", "errors"])
+def test_who_speaks_its_language_is(check: str) -> None:
+    def conv2d(x: Any, weight: Any, bias: Any = None, stride: int = 1, rounding: str = "exact") -> Any:
+        if rounding == "exact" and any((x.shape[2 + i] - weight.shape[2 + i]) % stride for i in (0, 1)):
+            raise ValueError("the windows do not tile")
+        return plain_einsum(x, weight, bias, stride)
+
+    assert verdict(check, "conv2d", conv2d=conv2d).verdict == "failed"
