@@ -38,6 +38,10 @@ ELSEWHERE = {
     "marimo run notebooks/explorer.py": "tests/test_explorer_browser.py",
     "for file in submissions/*/my_conv.py; do": "tests/test_exercises.py",
     "pytest --pyargs verification --implementation examples/": "tests/test_examples.py",
+    'python -m pip install -e ".[dev]" "mutmut': "pyproject.toml",  # by hand: it takes an hour
+    "python tests/mutable.py": "tests/test_mutable.py",
+    "cd ../mutable": "tests/test_mutable.py",
+    "mutmut": "pyproject.toml",
 }
 OUR_MODULES = re.compile(r"python -m ((?:benchmarks|docs|verification)[\w.]*)")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]

@@ -27,7 +27,7 @@ def precision(exact: Implementation, case: Case, got: Result) -> str:
         return ""
     worst = max((_ratio(*v) for v in zip(got.arrays, right.arrays, sizes.arrays, strict=False)), default=Fraction(0))
     carried = BITS[case.dtype.name]
-    bits = -log2(worst) if worst else carried
+    bits = max(-log2(worst), 0.0) if worst else carried
     if bits > carried - SPARE:
         return ""
     return (
