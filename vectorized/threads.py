@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 SHARE_BYTES = 2**19  # measured: waking a thread costs some 50 µs, and it should do more than that
-SHARE_MACS = 2**23  # multiplications that take BLAS about 0.1 ms: below, its own threads wake faster than ours
+SHARE_MACS = 25_000_000  # multiplications that take a core some 0.5 ms: below, waking threads costs more than it saves
 
 
 def workers() -> int:
@@ -69,29 +69,30 @@ def cut(count: int, pieces: int) -> list[slice]:
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
-    """Call ``work`` in at most so many threads, this one among them; raise what a call raised.
+    """Call ``work`` in at most so many threads of the pool while this one sleeps; raise what a call raised.
 
-    A call that other calls leave no thread to does all by itself: it never waits for theirs.
+    A call that finds the pool at another call's work does all by itself: it never waits for theirs.
     """
-    queue = deque(items)
+    queue, threads = deque(items), min(threads, len(items))
 
     def run() -> None:
         with np.errstate(all="ignore"):  # a thread does not inherit it
             work(_taken(queue))
 
-    helpers: list[Future[None]] = [Future() for _ in range(min(threads, len(items)) - 1)]
-    try:
-        for helper in helpers:
-            _pool().submit(_help, helper, run)
-    except RuntimeError:
-        pass  # the interpreter is ending, or the system has no more threads: those that run will do
-    try:
+    if threads < 2 or not _Pool.lock.acquire(blocking=False):
         run()
-    finally:
-        started = [helper for helper in helpers if not helper.cancel()]  # who has not begun finds nothing left to do
-        for helper in started:
+        return
+    try:
+        helpers: list[Future[None]] = []
+        with suppress(RuntimeError):  # the interpreter is ending, or the system has no more threads: those that run will do
+            helpers.extend(_pool().submit(run) for _ in range(threads))
+        if not helpers:
+            run()
+        for helper in helpers:
             helper.exception()  # waits
-    for helper in started:
+    finally:
+        _Pool.lock.release()
+    for helper in helpers:
         helper.result()
 
 
@@ -105,21 +106,30 @@ def _taken(queue: deque[Item]) -> Iterator[Item]:
         yield item
 
 
-def _help(helper: "Future[None]", run: Callable[[], None]) -> None:
-    """Run, unless it was cancelled, and keep what it raised."""
-    if helper.set_running_or_notify_cancel():
-        try:
-            run()
-        except BaseException as error:
-            helper.set_exception(error)
-        else:
-            helper.set_result(None)
+class _Pool:
+    """Who has the pool, and which core its next thread is for."""
+
+    lock = threading.Lock()
+    cores: Iterator[int] = iter(())
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Return the threads, started when first needed and kept."""
-    return ThreadPoolExecutor(max(1, workers() - 1), thread_name_prefix="vectorized")
+    """Return the threads, started when first needed and kept, each on a core of its own.
+
+    Linux wakes a thread on the core of the one that wakes it, even if another is idle, and may leave both there for longer than
+    a call takes (measured: calls of some milliseconds took as long as with one thread). BLAS's threads spin to stay where they
+    are. Ours sleep, and so does the caller while they work; so it is they who are bound, and no thread of the caller's.
+    """
+    _Pool.cores = iter(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else iter(())
+    return ThreadPoolExecutor(workers(), thread_name_prefix="vectorized", initializer=_settle)
+
+
+def _settle() -> None:
+    """Bind a thread of the pool, as it begins, to the next core."""
+    if (core := next(_Pool.cores, None)) is not None:
+        with suppress(OSError):  # it is not ours any more
+            os.sched_setaffinity(0, {core})  # of this thread alone
 
 
 @cache
@@ -171,6 +181,7 @@ def _set_blas_threads(numbers: list[int]) -> None:
 def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
     _pool.cache_clear()
+    _Pool.lock = threading.Lock()
     if _Holders.count:
         _Holders.count = 0
         _set_blas_threads(_Holders.before)
