@@ -17,10 +17,11 @@ import numpy as np
 
 from contract import Array, Conv, Pair
 from vectorized.filters import Take
-from vectorized.threads import parts, products
+from vectorized.threads import cut, parts, products
 from vectorized.windows import meeting
 
 BLOCK_BYTES = 8 * 2**20  # of all buffers of a thread together
+WRITTEN = 64  # measured: to write a transformed filter's value takes as long as so many multiplications
 Block = tuple[int, int, int]  # an image, its first row of tiles, how many rows
 
 
@@ -67,7 +68,15 @@ def refusal(a: Conv) -> str | None:
 def transformed(t: Transforms, weight: Array, groups: int, dtype: np.dtype[Any]) -> Array:
     """Return the filters (K, C/G, 3, 3) as winograd multiplies them: (n*n, G, K/G, C/G)."""
     taps = np.ascontiguousarray(weight.reshape(-1, 9).T, dtype)  # (9, K*C/G)
-    places: Array = np.kron(t.G, t.G).astype(dtype) @ taps
+    places = np.empty((len(t.G) ** 2, taps.shape[1]), dtype)
+    matrix = np.kron(t.G, t.G).astype(dtype)
+
+    def work(some: Iterator[slice]) -> None:
+        for piece in some:
+            np.matmul(matrix, taps[:, piece], out=places[:, piece])
+
+    moved = WRITTEN * places.size
+    products(work, cut(taps.shape[1], parts(moved)), moved)
     return places.reshape(len(places), groups, weight.shape[0] // groups, weight.shape[1])
 
 
