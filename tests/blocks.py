@@ -15,14 +15,14 @@ import contract
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import avg_pool, costs, flat, gradients, max_pool, maxima, shifted, strips, winograd
+from vectorized import avg_pool, costs, flat, gradients, max_pool, running, shifted, strips, winograd
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
 from verification.outcome import Log
 
 SIZES = ((strips, "STRIP_BYTES"), (shifted, "STRIP_BYTES"), (flat, "STRIP_BYTES"), (winograd, "BLOCK_BYTES"))
-SIZES += ((avg_pool, "BLOCK_BYTES"), (maxima, "BLOCK_BYTES"))
+SIZES += ((running, "BLOCK_BYTES"),)
 ITEM = 8  # bytes: all data are float64 or int64
 BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
@@ -202,16 +202,15 @@ def pools() -> Iterator[Edge]:
         g = 5040 * small_integers((3, n, 3, 7), seed=1)  # divisible by every number of cells
         back, forward = {"grad_output": g, "x": x, "kernel_size": (4, 3)}, {"x": x, "kernel_size": (4, 3)}
         mean, largest = (avg_pool, "each"), (max_pool, "each")
-        plane, each = 7 * (6 + 3) * ITEM, 3 * -(-n // 2)
-        yield Edge(f"mean {n}", Case("avg_pool2d", forward, options), avg_pool, 2 * plane, {mean: each})
-        yield Edge(f"mean backward {n}", Case("avg_pool2d_backward", back, options), avg_pool, 2 * plane, {mean: each})
-        plane, each = 6 * 7 * ITEM, each if n > 1 else 2  # of one channel each, two images make a block
+        plane, each = 8 * 9 * ITEM, 3 * -(-n // 2) if n > 1 else 2  # two images of one channel make a block
+        yield Edge(f"mean {n}", Case("avg_pool2d", forward, options), running, 2 * plane, {mean: each})
+        yield Edge(f"mean backward {n}", Case("avg_pool2d_backward", back, options), running, 2 * plane, {mean: each})
         indexed = {**options, "return_indices": True}
-        yield Edge(f"maximum {n}", Case("max_pool2d", forward, options), maxima, 2 * plane, {largest: each})
-        yield Edge(f"maximum and place {n}", Case("max_pool2d", forward, indexed), maxima, 2 * plane, {largest: each})
-        yield Edge(f"maximum backward {n}", Case("max_pool2d_backward", back, options), maxima, 2 * plane, {largest: 2 * each})
+        yield Edge(f"maximum {n}", Case("max_pool2d", forward, options), running, 2 * plane, {largest: each})
+        yield Edge(f"maximum and place {n}", Case("max_pool2d", forward, indexed), running, 2 * plane, {largest: each})
+        yield Edge(f"maximum backward {n}", Case("max_pool2d_backward", back, options), running, 2 * plane, {largest: 2 * each})
         images = {"x": np.ascontiguousarray(small_integers((n, 3, 6, 7))), "kernel_size": (4, 3)}
-        yield Edge(f"maximum images {n}", Case("max_pool2d", images, indexed), maxima, 6 * plane, {largest: -(-n // 2)})
+        yield Edge(f"maximum images {n}", Case("max_pool2d", images, indexed), running, 6 * plane, {largest: -(-n // 2)})
 
 
 EDGES = [*convolutions(), *backwards(), *pools()]

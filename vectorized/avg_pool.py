@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 import contract
-from contract import Array, Pool
+from contract import Array, Pair, Pool
+from vectorized.running import Block, Tap, at, axis_taps, plane_blocks, pooled
 from vectorized.threads import each
-from vectorized.windows import meeting, output_sizes
-
-Block = tuple[int, slice]  # an image, some of its channels
-BLOCK_BYTES = 2**20  # planes are pooled a few at a time, so that the rows' sums are still in the cache for the columns'
+from vectorized.windows import output_sizes
 
 
 @np.errstate(all="ignore")  # NaN and Inf are results here, not warnings
@@ -50,25 +48,18 @@ def avg_pool2d(
     array([[[2.5, 6.5]]])
     """
     a, count, override = contract.avg_pool2d(x, kernel_size, stride, padding, rounding, count_include_pad, divisor_override)
-    y = np.zeros(_output_shape(a), contract.carrier(a.x.dtype))  # (N, C, P, Q)
-    (N, C, H, W), (P, Q) = a.x.shape, y.shape[2:]
-    divisors = _divisors(a, (P, Q), count, override)  # (P, Q)
-    down, across = _taps(a, 0, H, P), _taps(a, 1, W, Q)
-    if (P, Q) == (1, 1):  # a single window, above all a global pool: its cells lie together, and one sum does
-        y[:, :, 0, 0] = a.x[:, :, : a.kernel[0] - a.padding[0][0], : a.kernel[1] - a.padding[1][0]].sum((2, 3), y.dtype)
-        y /= divisors
-        return _result(a, y)
+    y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, C, P, Q)
+    P, Q = y.shape[2:]
+    divisors = _divisors(a, (P, Q), count, override)  # (P, Q), or one for all
+    if _global(a, (P, Q)) and a.x.dtype == y.dtype != object and a.x.flags.c_contiguous and y.size:  # planes lie as rows
+        np.matmul(a.x.reshape(y.size, -1), np.ones(a.x[0, 0].size, y.dtype), out=y.reshape(-1))
+        return _result(a, np.divide(y, divisors, out=y))
 
     def pool(block: Block) -> None:
-        planes, out = a.x[block], y[block]
-        rows = np.zeros((*out.shape[:2], W), y.dtype)
-        for windows, cells in down:
-            rows[:, windows] += planes[:, cells]
-        for windows, cells in across:
-            out[:, :, windows] += rows[:, :, cells]
-        out /= divisors
+        pooled(np.add, a, a.x[block], y[block], 0)
+        np.divide(y[block], divisors, out=y[block])
 
-    each(pool, _blocks(N, C, W * (H + P) * y.itemsize), a.x.nbytes)
+    each(pool, plane_blocks(a, (P, Q), y.itemsize, a.x.nbytes), a.x.nbytes)
     return _result(a, y)
 
 
@@ -98,54 +89,61 @@ def avg_pool2d_backward(
     """
     a, count, override = contract.avg_pool2d(x, kernel_size, stride, padding, rounding, count_include_pad, divisor_override)
     g = contract.gradient(grad_output, a.x, _output_shape(a), a.batched)
-    grad_x = np.zeros(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
-    (N, C, H, W), (P, Q) = a.x.shape, g.shape[2:]
-    divisors = _divisors(a, (P, Q), count, override)  # (P, Q)
-    down, across = _taps(a, 0, H, P), _taps(a, 1, W, Q)
-    if (P, Q) == (1, 1):
-        grad_x[:, :, : a.kernel[0] - a.padding[0][0], : a.kernel[1] - a.padding[1][0]] = g.astype(grad_x.dtype) / divisors
+    grad_x = np.empty(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
+    P, Q = g.shape[2:]
+    divisors = _divisors(a, (P, Q), count, override)  # (P, Q), or one for all
+    if _global(a, (P, Q)):
+        grad_x.reshape(*g.shape[:2], -1)[...] = np.divide(g, divisors, dtype=grad_x.dtype)[:, :, 0]
         return _result(a, grad_x)
+    down, across = axis_taps(a, 0, P), axis_taps(a, 1, Q)
+    (R, S), (top, left) = a.kernel, (a.padding[0][0], a.padding[1][0])
+    back = a._replace(padding=((R - 1 - top, R - 1 - top), (S - 1 - left, S - 1 - left)))  # the windows that a cell is in
 
     def give_back(block: Block) -> None:
-        out, shares = grad_x[block], g[block].astype(grad_x.dtype) / divisors
-        rows = np.zeros((len(out), P, W), grad_x.dtype)
-        for windows, cells in across:
-            rows[:, :, cells] += shares[:, :, windows]
-        for windows, cells in down:
-            out[:, cells] += rows[:, windows]
+        out = grad_x[block]
+        parts = np.divide(g[block], divisors, dtype=out.dtype)  # (n, c, P, Q)
+        if a.stride == (1, 1):
+            pooled(np.add, back._replace(x=parts), parts, out, 0)
+            return
+        rows = np.empty((*parts.shape[:3], out.shape[3]), out.dtype)  # (n, c, P, W)
+        _give_back(a, 1, parts, rows, across)
+        _give_back(a, 0, rows, out, down)
 
-    each(give_back, _blocks(N, C, W * (H + P) * grad_x.itemsize), a.x.nbytes)
+    each(give_back, plane_blocks(a, (P, Q), grad_x.itemsize, grad_x.nbytes), grad_x.nbytes)
     return _result(a, grad_x)
 
 
-def _divisors(a: Pool, count: tuple[int, int], count_include_pad: bool, override: int | None) -> Array:
-    """Return what each window's sum is divided by, (P, Q): a product of one number a row and one a column."""
+def _global(a: Pool, count: Pair) -> bool:
+    """Return whether the only window is the image."""
+    return count == (1, 1) and a.kernel == a.x.shape[2:] and a.padding == ((0, 0), (0, 0))
+
+
+def _give_back(a: Pool, axis: int, parts: Array, cells: Array, taps: list[Tap]) -> None:
+    """Fill ``cells`` with the sums of what the windows of an axis have for each of them, ``parts``."""
+    apart = a.stride[axis] >= a.kernel[axis]  # no cell is in two windows
+    if not apart or sum(windows.stop - windows.start for windows, _ in taps) < cells.shape[2 + axis]:
+        cells[...] = 0
+    for windows, where in taps:
+        if apart:
+            cells[at(axis, where)] = parts[at(axis, windows)]
+        else:
+            cells[at(axis, where)] += parts[at(axis, windows)]
+
+
+def _divisors(a: Pool, count: tuple[int, int], count_include_pad: bool, override: int | None) -> Any:
+    """Return what each window's sum is divided by: one number for all, or one for each, (P, Q)."""
+    dtype = contract.carrier(a.x.dtype)
     if override is not None:
-        return _of(a, np.full(count, override, object))
+        return np.array(override, object).astype(dtype)[()]
+    if a.rounding != "ceil" and (count_include_pad or a.padding == ((0, 0), (0, 0))):  # no window is cut off
+        return np.array(a.kernel[0] * a.kernel[1], object).astype(dtype)[()]
     lengths = []
     for axis in (0, 1):
         size, (low, high) = a.x.shape[2 + axis], a.padding[axis]
         first = np.arange(count[axis]) * (a.stride[axis] if count[axis] > 1 else 1) - low
         last = np.minimum(first + a.kernel[axis], size + high)  # a last, partial window ends where the padded image ends
         lengths.append(last - first if count_include_pad else np.minimum(last, size) - np.maximum(first, 0))
-    return _of(a, lengths[0][:, np.newaxis] * lengths[1])
-
-
-def _of(a: Pool, divisors: Array) -> Array:
-    """Return the divisors in the dtype that carries the sums; for objects, as Python integers."""
-    return divisors.astype(contract.carrier(a.x.dtype))
-
-
-def _blocks(images: int, channels: int, plane_bytes: int) -> list[Block]:
-    """Return blocks of some channels of one image, of about BLOCK_BYTES."""
-    some = max(1, BLOCK_BYTES // plane_bytes)
-    return [(n, slice(c, min(c + some, channels))) for n in range(images) for c in range(0, channels, some)]
-
-
-def _taps(a: Pool, axis: int, size: int, count: int) -> list[tuple[slice, slice]]:
-    """Return, for each tap of one axis, the windows that meet the image with it and the cells where they do."""
-    offsets = (r - a.padding[axis][0] for r in range(a.kernel[axis]))
-    return [meeting(size, count, a.stride[axis], offset) for offset in offsets]
+    return (lengths[0][:, np.newaxis] * lengths[1]).astype(dtype)
 
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:

@@ -13,12 +13,11 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from contract import Array, Conv, Pair
 from vectorized.filters import Take
 from vectorized.threads import parts, products
-from vectorized.windows import meeting, phases
+from vectorized.windows import meeting, phases, strided
 
 STRIP_BYTES = 4 * 2**20  # of columns and products at a time
 Block = tuple[int, slice, slice]  # an image, some groups, some rows of windows
@@ -100,6 +99,4 @@ def stretch_rows(a: Conv, pixels: Array, first: int, wide: int, step: Pair, colu
             image[:, p, q] = pixels[:, inside_rows, inside_columns]
             read = plane[:, row // step[0] * wide + column // step[1] :]
             some = columns[:, r, s]  # (c, R of this plane, S of this plane, p*W')
-            some[...] = as_strided(
-                read, some.shape, (plane.strides[0], down * wide * size, across * size, size), writeable=False
-            )
+            np.copyto(some, strided(read, some.shape, (plane.strides[0], down * wide * size, across * size, size)))

@@ -18,8 +18,8 @@ from contract import Array, Conv, Pair
 from vectorized import costs, flat, pointwise, strips
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, as_rows
-from vectorized.strips import STRIP_BYTES, block_columns, block_size, blocks_of
-from vectorized.threads import cut, parts, products
+from vectorized.strips import block_columns, blocks_of
+from vectorized.threads import block_size, cut, parts, products
 
 FILLS = {"strips": strips.strips, "flat": flat.flat, "pointwise": pointwise.pointwise}
 
@@ -76,7 +76,7 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
 def add_back_blocks(a: Conv, g: Array, filters: Array, grad_x: Array, count: Pair) -> None:
     """Add to grad_x (N, G, C/G, H, W), of some groups or channels, what g (N, G, K/G, P*Q) sends back by ``filters``."""
     (N, G, depth), (R, S), (P, Q) = grad_x.shape[:3], a.weight.shape[2:], count
-    deep, high = block_size(G * depth * R * S * Q * g.itemsize, N, P, 1)
+    deep, high = block_size(N, P, G * depth * R * S * Q * g.itemsize, strips.STRIP_BYTES, 1)
     buffer = np.empty(min(deep, N) * G * depth * R * S * high * Q, g.dtype)
     for first in range(0, N, deep):
         images = slice(first, min(first + deep, N))
@@ -103,7 +103,7 @@ def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
             return
     K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
-    some = max(1, STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
+    some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
     macs = g.size * total.shape[2]
     blocks = blocks_of(a, g, macs)
     shares = [blocks[first :: parts(macs)] for first in range(min(parts(macs), len(blocks)))]

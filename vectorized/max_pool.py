@@ -12,8 +12,9 @@ from typing import Any, Literal, overload
 import numpy as np
 
 import contract
-from contract import Array, Pool
-from vectorized.maxima import Block, axis_taps, maxima, maxima_and_places, plane_blocks
+from contract import Array, Pool, lowest
+from vectorized.maxima import maxima_and_places
+from vectorized.running import Block, plane_blocks, pooled
 from vectorized.threads import each
 from vectorized.windows import output_sizes
 
@@ -81,8 +82,9 @@ def max_pool2d(
         indices = _fill_with_indices(a, y)
         y, indices = (y, indices) if a.batched else (y[0], indices[0])
         return (y, indices) if wanted else y
-    rows, columns = (axis_taps(a, axis, a.x.shape[2 + axis], y.shape[2 + axis]) for axis in (0, 1))
-    each(lambda block: maxima(a.x[block], y[block], rows, columns), plane_blocks(a.x), a.x.nbytes)
+    start = lowest(y.dtype)
+    blocks = plane_blocks(a, y.shape[2:], y.itemsize, a.x.nbytes)
+    each(lambda block: pooled(np.maximum, a, a.x[block], y[block], start), blocks, a.x.nbytes)
     return y if a.batched else y[0]
 
 
@@ -128,7 +130,7 @@ def max_pool2d_backward(
         else:
             np.add.at(flat, where, what)  # windows may share a winner
 
-    each(give_back, plane_blocks(grad_x), grad_x.nbytes)
+    each(give_back, plane_blocks(a, g.shape[2:], grad_x.itemsize, grad_x.nbytes), grad_x.nbytes)
     grad_x = grad_x.astype(a.x.dtype, copy=False)
     return grad_x if a.batched else grad_x[0]
 
@@ -136,12 +138,8 @@ def max_pool2d_backward(
 def _fill_with_indices(a: Pool, y: Array) -> Array:
     """Fill y (N, C, P, Q) with the maxima, and return their places, int64."""
     indices = np.empty(y.shape, np.int64)
-    rows, columns = (axis_taps(a, axis, a.x.shape[2 + axis], y.shape[2 + axis]) for axis in (0, 1))
-
-    def fill(block: Block) -> None:
-        maxima_and_places(a, a.x[block], y[block], indices[block], rows, columns)
-
-    each(fill, plane_blocks(a.x), a.x.nbytes)
+    blocks = plane_blocks(a, y.shape[2:], indices.itemsize, a.x.nbytes)
+    each(lambda block: maxima_and_places(a, a.x[block], y[block], indices[block]), blocks, a.x.nbytes)
     return indices
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from contract import Array, Conv
 from vectorized.filters import Take
-from vectorized.threads import parts, products
+from vectorized.threads import even_blocks, parts, products
 from vectorized.windows import meeting, phases, windows
 
 LEAST_COLUMNS = 64  # measured: with fewer, a product by one thread is slower than half of one by two
@@ -49,29 +49,7 @@ def blocks_of(a: Conv, y: Array, macs: int = 0) -> list[Block]:
     """Return the blocks of y (N, K, P, Q): at most STRIP_BYTES of columns each, and some for each thread if that pays."""
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
     threads = parts(macs) if LEAST_COLUMNS * parts(macs) <= N * P * Q else 1
-    deep, high = block_size(C * R * S * Q * y.itemsize, N, P, threads)
-    return [
-        (slice(first, min(first + deep, N)), slice(top, min(top + high, P)))
-        for first in range(0, N, deep)
-        for top in range(0, P, high)
-    ]
-
-
-def block_size(row_bytes: int, images: int, rows: int, least: int) -> tuple[int, int]:
-    """Return how many images, and how many rows of windows of each, make a block of at most STRIP_BYTES, of equal heights.
-
-    >>> block_size(row_bytes=2**20, images=9, rows=10, least=1)  # rows of one image: 4, 3 and 3 of them would be uneven
-    (1, 4)
-    >>> block_size(row_bytes=2**10, images=9, rows=10, least=1)  # many images fit
-    (9, 10)
-    >>> block_size(row_bytes=2**10, images=1, rows=10, least=2)  # there are two threads
-    (1, 5)
-    """
-    if row_bytes * rows <= STRIP_BYTES and images >= least:
-        return max(1, min(-(-images // least), STRIP_BYTES // (row_bytes * rows))), rows
-    blocks = max(1 if images >= least else least, -(-rows // max(1, STRIP_BYTES // row_bytes)))
-    blocks += -blocks % least if images == 1 else 0  # as many for each thread
-    return 1, -(-rows // min(blocks, rows))
+    return even_blocks(N, P, C * R * S * Q * y.itemsize, STRIP_BYTES, threads)
 
 
 def block_columns(a: Conv, block: Block, y: Array, take: Take) -> Array:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
-SHARE_BYTES = 2**19  # measured: waking a thread costs some 50 µs, and it should do more than that
+SHARE_BYTES = 2**20  # measured: with less, threads lose more waiting for the interpreter's lock than they gain
 SHARE_MACS = 25_000_000  # multiplications that take a core some 0.5 ms: below, waking threads costs more than it saves
 
 
@@ -32,11 +32,20 @@ def each(function: Callable[[Item], None], items: Iterable[Item], nbytes: int) -
     Raises what a call raises, after the others have ended.
     """
 
-    def work(some: Iterator[Item]) -> None:
+    def work(some: Iterable[Item]) -> None:
         for item in some:
             function(item)
 
-    _share(work, list(items), workers() if nbytes >= 2 * SHARE_BYTES else 1)
+    items, threads = list(items), shares(nbytes)
+    if min(threads, len(items)) < 2:
+        work(items)
+    else:
+        _share(work, items, threads)
+
+
+def shares(nbytes: int) -> int:
+    """Return among how many threads ``each`` shares out calls that touch so many bytes, if there are items enough."""
+    return workers() if nbytes >= 2 * SHARE_BYTES else 1
 
 
 def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs: int) -> None:
@@ -56,6 +65,35 @@ def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs
 def parts(macs: int) -> int:
     """Return among how many threads ``products`` shares out so many multiplications, if there are items enough."""
     return workers() if macs >= 2 * SHARE_MACS and _blas() else 1
+
+
+def even_blocks(images: int, rows: int, row_bytes: int, most: int, threads: int) -> list[tuple[slice, slice]]:
+    """Return blocks of at most ``most`` bytes, of a few whole images or some rows of one, of one size and some for each thread.
+
+    >>> even_blocks(images=2, rows=10, row_bytes=1, most=4, threads=1)[:3]  # 4, 3 and 3 rows would be uneven
+    [(slice(0, 1, None), slice(0, 4, None)), (slice(0, 1, None), slice(4, 8, None)), (slice(0, 1, None), slice(8, 10, None))]
+    """
+    deep, high = block_size(images, rows, row_bytes, most, threads)
+    return [
+        (slice(first, min(first + deep, images)), slice(top, min(top + high, rows)))
+        for first in range(0, images, deep)
+        for top in range(0, rows, high)
+    ]
+
+
+def block_size(images: int, rows: int, row_bytes: int, most: int, threads: int) -> tuple[int, int]:
+    """Return how many images, and how many rows of each, make such a block.
+
+    >>> block_size(images=9, rows=10, row_bytes=2**10, most=2**22, threads=1)  # many images fit
+    (9, 10)
+    >>> block_size(images=1, rows=10, row_bytes=2**10, most=2**22, threads=2)  # there are two threads
+    (1, 5)
+    """
+    if row_bytes * rows <= most and images >= threads:
+        return max(1, min(-(-images // threads), most // (row_bytes * rows))), rows
+    blocks = max(1 if images >= threads else threads, -(-rows // max(1, most // row_bytes)))
+    blocks += -blocks % threads if images == 1 else 0  # as many for each thread
+    return 1, -(-rows // min(blocks, rows))
 
 
 def cut(count: int, pieces: int) -> list[slice]:

@@ -56,12 +56,20 @@ def windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair) -
     row, column = x.strides[2:]
     step_h, step_w = (s if n > 1 else 0 for s, n in zip(stride, count, strict=True))  # one window takes no step, however huge
     reach_h, reach_w = (d if n > 1 else 0 for d, n in zip(dilation, kernel, strict=True))
-    return np.lib.stride_tricks.as_strided(
-        x,
-        (*x.shape[:2], *kernel, *count),
-        (*x.strides[:2], reach_h * row, reach_w * column, step_h * row, step_w * column),
-        writeable=False,
-    )
+    strides = (*x.strides[:2], reach_h * row, reach_w * column, step_h * row, step_w * column)
+    return strided(x, (*x.shape[:2], *kernel, *count), strides)
+
+
+def strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return the read-only view of x from its first value on, with other ``strides`` in bytes.
+
+    It is NumPy's ``as_strided``, which takes longer than some layers; an array that lies in one piece can do without.
+    """
+    if x.dtype == object or not x.flags.c_contiguous or not x.size:
+        return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
+    view: Array = np.ndarray(shape, x.dtype, x, 0, strides)
+    view.flags.writeable = False
+    return view
 
 
 def meeting(size: int, count: int, stride: int, offset: int) -> tuple[slice, slice]:
