@@ -157,8 +157,8 @@ def _options(case: Case) -> Iterator[Any]:
 
 
 BY_COLUMNS = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[0]))
-TURNED = ((costs, "col2im", lambda _: np.inf), (costs, "cheapest", lambda names, _: names[0]))
-FLAT = ((costs, "col2im", lambda _: np.inf), (costs, "cheapest", lambda names, _: names[-1]))
+TURNED = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[0]))
+FLAT = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[-1]))
 
 
 def backwards() -> Iterator[Edge]:

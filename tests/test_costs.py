@@ -61,8 +61,7 @@ EXTREME_CASES = [of(*sizes, dtype) for sizes in EXTREMES.values() for dtype in (
 
 
 def test_every_name_with_a_cost_is_an_algorithm() -> None:
-    assert set(costs.COSTS) <= set(ALGORITHMS)
-    assert set(ALGORITHMS) - set(costs.COSTS) == {"im2col"}  # the page one teaches from: strips are never slower
+    assert set(costs.COSTS) == set(ALGORITHMS)
 
 
 @pytest.mark.parametrize("prepared", [False, True])
@@ -74,28 +73,28 @@ def test_auto_takes_what_can_do_the_case_and_no_weaker_error_class_unless_it_may
         assert full.error_class == "gamma"
         assert full.refusal(a) is fast.refusal(a) is None
         weaker += fast.error_class != "gamma"
-    assert weaker >= 10  # or else nothing was asked
+    assert weaker >= 5  # or else nothing was asked
 
 
 @pytest.mark.parametrize("prepared", [False, True])
 def test_every_cost_is_a_positive_number(prepared: bool) -> None:
     for a in (*LAYER_CASES, *EXTREME_CASES):
         shape = costs.shape(a, output_shape(a)[2:], prepared)
-        for name, cost in costs.COSTS.items():
+        for name in costs.COSTS:
             if ALGORITHMS[name].refusal(a) is None:
-                assert isfinite(cost(shape)), (name, shape)
-                assert cost(shape) > 0, (name, shape)
+                assert isfinite(costs.cost(name, shape)), (name, shape)
+                assert costs.cost(name, shape) > 0, (name, shape)
 
 
 def test_the_cheapest_is_taken() -> None:
     for a in LAYER_CASES:
         count = output_shape(a)[2:]
-        able = {n: c(costs.shape(a, count, False)) for n, c in costs.COSTS.items() if ALGORITHMS[n].refusal(a) is None}
+        able = {n: costs.cost(n, costs.shape(a, count, False)) for n in costs.COSTS if ALGORITHMS[n].refusal(a) is None}
         assert choose(a, count, "auto", "fast") is ALGORITHMS[min(able, key=lambda name: able[name])]
 
 
 def test_what_was_prepared_costs_no_more() -> None:
     for a in LAYER_CASES:
         fresh, ready = (costs.shape(a, output_shape(a)[2:], prepared) for prepared in (False, True))
-        assert all(cost(ready) <= cost(fresh) for cost in costs.COSTS.values())
-    assert costs.COSTS["winograd4"](ready) < costs.COSTS["winograd4"](fresh)
+        assert all(costs.cost(name, ready) <= costs.cost(name, fresh) for name in costs.COSTS)
+    assert costs.cost("winograd4", ready) < costs.cost("winograd4", fresh)

@@ -163,9 +163,9 @@ def conv2d_backward(
     g = contract.gradient(grad_output, a.x, output_shape(a), a.batched)
     dtype = contract.carrier(a.x.dtype)
     g = np.ascontiguousarray(g, dtype)  # (N, K, P, Q)
-    grad_x, grad_w = np.zeros(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
-    gradients.add_input_gradient(a, g, grad_x)
-    gradients.add_weight_gradient(a, g, a.x, grad_w)
+    grad_x, grad_w = np.empty(a.x.shape, dtype), np.empty(a.weight.shape, dtype)
+    gradients.input_gradient(a, g, grad_x)
+    gradients.weight_gradient(a, g, a.x, grad_w)
     return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
 
 

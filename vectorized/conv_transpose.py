@@ -48,9 +48,9 @@ def conv_transpose2d(
     array([[[ 4, 45, 50]]])
     """
     a = contract.conv_transpose2d(x, weight, bias, stride, padding, output_padding, dilation, groups)
-    y = np.zeros(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
+    y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
     # a convolution of y would have a.x as its output; its gradient conjugates the filters, which is not wanted here
-    gradients.add_input_gradient(_convolution(a, y)._replace(weight=a.weight.conj()), np.ascontiguousarray(a.x, y.dtype), y)
+    gradients.input_gradient(_convolution(a, y)._replace(weight=a.weight.conj()), np.ascontiguousarray(a.x, y.dtype), y)
     if a.bias is not None:
         y += a.bias.astype(y.dtype)[:, np.newaxis, np.newaxis]  # (K, 1, 1)
     return _result(a, y)
@@ -88,9 +88,9 @@ def conv_transpose2d_backward(
     sizes = (size + low + high for size, (low, high) in zip(g.shape[2:], a.padding, strict=True))
     contract.memory_fits("the padded gradient", (*g.shape[:2], *sizes), dtype.itemsize)
     g, pixels = g.astype(dtype, copy=False), np.ascontiguousarray(a.x, dtype)
-    grad_x, grad_w = np.empty(a.x.shape, dtype), np.zeros(a.weight.shape, dtype)
+    grad_x, grad_w = np.empty(a.x.shape, dtype), np.empty(a.weight.shape, dtype)
     strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), Scratch().take)
-    gradients.add_weight_gradient(_convolution(a, g), pixels, g, grad_w)
+    gradients.weight_gradient(_convolution(a, g), pixels, g, grad_w)
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x
         grad_w = grad_w.conj()
     return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)

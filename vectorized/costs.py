@@ -4,9 +4,11 @@
     copy       values * (COPY + RUN/length)                                         values that stand in runs of a length
     add        values * ADD                                                         two read, one written
     call       CALL                                                                 the calls of NumPy for a block
+    sharing    SHARING                                                              waking other threads, and waiting for them
 
-Nanoseconds of one core. Only their ratios decide, and those differ little between machines; ``python -m benchmarks.constants``
-measures them on yours.
+Nanoseconds of one core. BLAS shares its products among the cores by itself; copies and sums are shared too, by threads of
+ours, where that saves more than it costs. Only the ratios decide, and those differ little between machines;
+``python -m benchmarks.constants`` measures them on yours.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
@@ -18,6 +20,7 @@ from typing import NamedTuple
 
 from contract import Conv, Pair
 from vectorized.strips import STRIP_BYTES
+from vectorized.threads import workers
 
 MULTIPLY, SMALL = 0.0205, 6.0
 COPY, RUN = 0.09, 4.0
@@ -25,6 +28,8 @@ DEALT = 10  # the length of a run that costs what a value costs which is read or
 SCATTERED = 1.1  # a value whose neighbours go elsewhere
 ADD = 0.15
 CALL = 10_000.0
+SHARING = 200_000.0
+ONCE_BYTES = 2**18  # of columns that are made all at once: there is nothing to keep in the cache
 
 
 class Shape(NamedTuple):
@@ -42,6 +47,18 @@ class Shape(NamedTuple):
     itemsize: int
     stride: Pair
     prepared: bool  # whether the filters are ready, as in a layer that is called again
+    cores: int
+
+
+class Work(NamedTuple):
+    """What an algorithm has to do, in nanoseconds of one core: what BLAS does, and what NumPy does."""
+
+    product: float
+    rest: float
+
+    def time(self, cores: int) -> float:
+        """Return how long that takes so many cores: with NumPy's share on one of them, or shared out."""
+        return min(self.product / cores + self.rest, (self.product + self.rest) / cores + SHARING)
 
 
 def shape(a: Conv, count: Pair, prepared: bool) -> Shape:
@@ -49,7 +66,7 @@ def shape(a: Conv, count: Pair, prepared: bool) -> Shape:
     (N, C, H, W), (K, _, R, S) = a.x.shape, a.weight.shape
     width = W + sum(a.padding[1])
     pixels = (H + sum(a.padding[0])) * width
-    return Shape(max(N, 1), C, K, a.groups, R * S, *count, pixels, width, a.x.itemsize, a.stride, prepared)
+    return Shape(max(N, 1), C, K, a.groups, R * S, *count, pixels, width, a.x.itemsize, a.stride, prepared, workers())
 
 
 def product(rows: float, terms: float, columns: float, count: float) -> float:
@@ -67,52 +84,69 @@ def padded(s: Shape) -> float:
     return copy(s.N * s.C * s.pixels, s.width if s.stride[1] == 1 else DEALT)
 
 
-def pointwise(s: Shape) -> float:
+def pointwise(s: Shape) -> Work:
     """Products alone; a stride copies the pixels that it keeps."""
     kept = 0 if s.stride == (1, 1) else copy(s.N * s.C * s.P * s.Q, DEALT)
-    return kept + product(s.K // s.G, s.C // s.G, s.P * s.Q, s.N * s.G) + CALL * s.N
+    return Work(product(s.K // s.G, s.C // s.G, s.P * s.Q, s.N * s.G), kept + CALL * s.N)
 
 
-def strips(s: Shape) -> float:
+def strips(s: Shape) -> Work:
     """Padded pixels, columns in runs of Q, products."""
     columns = s.N * s.C * s.taps * s.P * s.Q
     blocks = max(1, columns * s.itemsize / STRIP_BYTES)
     each = min(s.P * s.Q, s.P * s.Q * s.N / blocks)
     work = product(s.K // s.G, s.C // s.G * s.taps, each, s.N * s.P * s.Q * s.G / each)
-    return padded(s) + copy(columns, s.Q) + work + CALL * blocks
+    return Work(work, padded(s) + copy(columns, s.Q) + CALL * blocks)
 
 
-def flat(s: Shape) -> float:
+def im2col(s: Shape) -> Work:
+    """The same at once: fewer calls, where the columns are few."""
+    work = strips(s)
+    few = s.N * s.C * s.taps * s.P * s.Q * s.itemsize <= ONCE_BYTES
+    return Work(work.product, work.rest + (-CALL / 2 if few else work.rest + work.product))
+
+
+def flat(s: Shape) -> Work:
     """Padded pixels, columns in long runs, products that are a little wider, and a copy that drops what wraps."""
     wide = s.P * max(s.Q, s.width / s.stride[1])
     columns = s.N * s.C * s.taps * wide
     work = product(s.K // s.G, s.C // s.G * s.taps, wide, s.N * s.G)
     blocks = max(s.N, columns * s.itemsize / STRIP_BYTES)
-    return padded(s) + copy(columns, wide) + work + copy(s.N * s.K * s.P * s.Q, s.Q) + 2 * CALL * blocks
+    return Work(work, padded(s) + copy(columns, wide) + copy(s.N * s.K * s.P * s.Q, s.Q) + 2 * CALL * blocks)
 
 
-def shifted(s: Shape) -> float:
+def shifted(s: Shape) -> Work:
     """Padded pixels, a product for each tap, and their sum."""
     wide = s.P * s.width
-    work = product(s.K // s.G, s.C // s.G, wide, s.N * s.G * s.taps) + s.N * s.K * wide * s.taps * ADD
-    return padded(s) + work + copy(s.N * s.K * s.P * s.Q, s.Q) + CALL * s.N * s.taps
+    work = product(s.K // s.G, s.C // s.G, wide, s.N * s.G * s.taps)
+    sums = s.N * s.K * wide * s.taps * ADD + copy(s.N * s.K * s.P * s.Q, s.Q)
+    return Work(work, padded(s) + sums + CALL * s.N * s.taps)
 
 
-def col2im(s: Shape) -> float:
+def col2im(s: Shape) -> Work:
     """Products that make columns, and the sum that returns them: the way back, for the gradient of the input."""
+    depth = s.K // s.G
     columns = s.N * s.C * s.taps * s.P * s.Q
-    work = product(s.C // s.G * s.taps, s.K // s.G, s.P * s.Q, s.N * s.G)
-    return work + columns * (ADD + RUN / s.Q) + CALL * max(1, columns * s.itemsize / STRIP_BYTES) * s.taps / 4
+    work = product(s.C // s.G * s.taps, depth, s.P * s.Q, s.N * s.G)
+    add = ADD + RUN / s.Q if s.stride == (1, 1) else SCATTERED
+    made = 2 * columns * SCATTERED / depth  # products of few terms are slow
+    return Work(work, made + columns * add + CALL * max(1, columns * s.itemsize / STRIP_BYTES) * s.taps / 4)
 
 
-def fft(s: Shape) -> float:
+def turn(s: Shape, stride: Pair) -> float:
+    """Filters turned round, and cells put a ``stride`` apart: before a convolution of shape ``s`` is that way back."""
+    spread = 0 if stride == (1, 1) else copy(s.N * s.C * s.pixels, DEALT)
+    return s.K * s.C // s.G * s.taps * SCATTERED + spread
+
+
+def fft(s: Shape) -> Work:
     """Transforms of images, filters and results, and small complex products."""
     transforms = s.N * (s.C + s.K) + (0 if s.prepared else s.K * s.C // s.G)
     products = 8 * product(s.K // s.G, s.C // s.G, s.N, s.G * s.pixels / 2)  # of complex numbers
-    return transforms * s.pixels * ADD * 5 * log2(s.pixels) + products + 4 * CALL
+    return Work(products, transforms * s.pixels * ADD * 5 * log2(s.pixels) + 4 * CALL)
 
 
-def winograd(m: int, s: Shape) -> float:
+def winograd(m: int, s: Shape) -> Work:
     """Pixels dealt out, tiles, their transforms, products, the results' transforms and places; the filters' transform."""
     places, tiles = (m + 2) ** 2, s.N * -(-s.P // m) * (-(-s.Q // m) + 1)
     blocks = max(s.N, tiles * places * (s.C + max(s.C, s.K)) * s.itemsize / (2 * STRIP_BYTES))
@@ -120,12 +154,14 @@ def winograd(m: int, s: Shape) -> float:
     dealt = copy(s.N * (s.C * s.pixels + s.K * s.P * s.Q), DEALT) + copy(s.C * places * tiles, tiles / blocks)
     transforms = 2 * (s.C * places + s.K * m * m) * places * tiles * MULTIPLY  # thin products reach half of the rate
     work = product(s.K // s.G, s.C // s.G, tiles / blocks, places * s.G * blocks)
-    return values * (9 * MULTIPLY + SCATTERED) + dealt + transforms + work + 10 * CALL * blocks
+    rest = values * (9 * MULTIPLY + SCATTERED) + dealt + transforms + 10 * CALL * blocks
+    return Work(work, 2 * rest)  # measured: the tiles of a block are too many for the cache nearest to a core
 
 
-COSTS: dict[str, Callable[[Shape], float]] = {
+COSTS: dict[str, Callable[[Shape], Work]] = {
     "pointwise": pointwise,
     "strips": strips,
+    "im2col": im2col,
     "flat": flat,
     "shifted": shifted,
     "fft": fft,
@@ -134,7 +170,12 @@ COSTS: dict[str, Callable[[Shape], float]] = {
 }
 
 
+def cost(name: str, s: Shape) -> float:
+    """Return how long an algorithm takes."""
+    return COSTS[name](s).time(s.cores)
+
+
 @lru_cache(maxsize=4096)  # a network calls the same layers again and again
 def cheapest(names: tuple[str, ...], s: Shape) -> str:
     """Return the name whose algorithm costs least on this shape."""
-    return min(names, key=lambda name: COSTS[name](s))
+    return min(names, key=lambda name: cost(name, s))

@@ -16,12 +16,12 @@ import numpy as np
 
 from contract import Array, Conv, Pair
 from vectorized.filters import Take
-from vectorized.threads import parts, products
+from vectorized.threads import block_size, cut, parts, products
 from vectorized.windows import meeting, phases, strided
 
 STRIP_BYTES = 4 * 2**20  # of columns and products at a time
 Block = tuple[int, slice, slice]  # an image, some groups, some rows of windows
-COPIED = 16  # measured: to copy a number takes as long as so many multiplications
+COPIED = 68  # measured: sharing pays as if to copy a value took as long as so many multiplications
 
 
 def flat(a: Conv, y: Array, filters: Array, take: Take) -> None:
@@ -60,14 +60,13 @@ def blocks_of(images: int, groups: int, rows: int, row_bytes: int, threads: int)
     >>> blocks_of(images=1, groups=4, rows=8, row_bytes=2**10, threads=2)
     [(0, slice(0, 2, None), slice(0, 8, None)), (0, slice(2, 4, None), slice(0, 8, None))]
     """
-    fit = STRIP_BYTES // row_bytes  # rows
-    some = max(1, min(fit // rows, -(-images * groups // threads), groups))
-    high = rows if some > 1 or fit >= rows else max(1, fit)
+    some = max(1, min(STRIP_BYTES // (row_bytes * rows), -(-images * groups // threads), groups))
+    _, pieces = block_size(images * groups, rows, row_bytes, STRIP_BYTES, threads)
     return [
-        (n, slice(g, min(g + some, groups)), slice(top, min(top + high, rows)))
+        (n, slice(g, min(g + some, groups)), piece)
         for n in range(images)
         for g in range(0, groups, some)
-        for top in range(0, rows, high)
+        for piece in cut(rows, 1 if some > 1 else pieces)
     ]
 
 

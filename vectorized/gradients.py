@@ -2,9 +2,10 @@
 
     grad_columns = filters.T @ grad_output, of which col2im makes grad_x;       grad_filters = grad_output @ columns.T
 
-The first is a transposed convolution too. At stride 1 it is a convolution as well, of grad_output with the filters turned
-round, and computed as that where it costs less. Padded zeros, and sums over whole rows (``flat``), meet cells that have nothing
-to do with a result; what is not finite must not reach it that way, so those ways are taken only where all is finite.
+The first is a transposed convolution too, and that is a convolution: of grad_output, its cells a stride apart with zeros
+between them, with the filters turned round. It is computed as that where it costs less. Zeros, and sums over whole rows
+(``flat``), meet cells that have nothing to do with a result; what is not finite must not reach it that way, so those ways are
+taken only where all is finite.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
@@ -15,43 +16,75 @@ import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import costs, flat, pointwise, strips
+from vectorized import costs, flat, strips
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, as_rows
 from vectorized.strips import block_columns, blocks_of
-from vectorized.threads import block_size, cut, parts, products
+from vectorized.threads import cut, even_blocks, parts, products
+from vectorized.windows import is_identity
 
-FILLS = {"strips": strips.strips, "flat": flat.flat, "pointwise": pointwise.pointwise}
+FILLS = {"strips": strips.strips, "flat": flat.flat}
 
 
-def add_input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
-    """Add to grad_x (N, C, H, W), all zeros, what g (N, K, P, Q) sends back."""
-    back = turned(a, g) if g.size else None
+def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
+    """Fill grad_x (N, C, H, W) with what g (N, K, P, Q) sends back."""
+    (N, K), C, G = g.shape[:2], grad_x.shape[1], a.groups
+    if is_identity(a):  # the image is its own columns
+        filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G).conj().swapaxes(1, 2)
+        np.matmul(filters, g.reshape(N, G, K // G, -1), out=grad_x.reshape(N, G, C // G, -1))
+        return
+    back = turned(a, g, grad_x.shape[2:]) if g.size else None
     if back is not None:
-        names = ("strips", "flat") if pointwise.refusal(back) else ("pointwise",)
         shape = costs.shape(back, grad_x.shape[2:], prepared=False)
-        name = costs.cheapest(names, shape)
-        if costs.COSTS[name](shape) < costs.col2im(costs.shape(a._replace(x=grad_x), g.shape[2:], prepared=False)):
-            FILLS[name](back, grad_x, as_rows(back.weight, a.groups, g.dtype), Scratch().take)
+        name, way_back = costs.cheapest(tuple(FILLS), shape), costs.shape(a._replace(x=grad_x), g.shape[2:], prepared=False)
+        there = costs.cost(name, shape) + costs.turn(shape, a.stride)
+        if there < costs.col2im(way_back).time(way_back.cores) and finite(a.weight):
+            FILLS[name](back._replace(x=apart(a, g)), grad_x, as_rows(around(a), G, g.dtype), Scratch().take)
             return
+    grad_x[...] = 0
     add_columns(a, g, grad_x)
 
 
-def turned(a: Conv, g: Array) -> Conv | None:
-    """Return the convolution of g (N, K, P, Q) that gives grad_x, its filters turned round; ``None`` if there is none."""
+def turned(a: Conv, g: Array, size: tuple[int, ...]) -> Conv | None:
+    """Return the convolution that gives a grad_x of a ``size``; ``None`` if none does.
+
+    Its image is ``apart(a, g)`` and its filters are ``around(a)``; here both have their shapes and no values yet.
+    """
     (K, depth, R, S), G = a.weight.shape, a.groups
     spans = tuple(contract.reach(n, d) - 1 for n, d in zip((R, S), a.dilation, strict=True))
-    pads = tuple((span - low, span - high) for span, (low, high) in zip(spans, a.padding, strict=True))
-    sizes = tuple(n + low + high - span for n, (low, high), span in zip(g.shape[2:], pads, spans, strict=True))
-    if a.stride != (1, 1) or min(map(min, pads)) < 0 or sizes != a.x.shape[2:] or not finite(a.weight):
+    image = tuple((n - 1) * s + 1 if n > 1 else 1 for n, s in zip(g.shape[2:], a.stride, strict=True))
+    lows = tuple(span - low for span, (low, _) in zip(spans, a.padding, strict=True))
+    highs = tuple(n + span - have - low for n, span, have, low in zip(size, spans, image, lows, strict=True))
+    if min(*lows, *highs) < 0:
         return None
-    weight = a.weight.reshape(G, K // G, depth, R, S).swapaxes(1, 2).reshape(G * depth, K // G, R, S)[:, :, ::-1, ::-1]
-    return a._replace(x=g, weight=weight.conj(), bias=None, padding=(pads[0], pads[1]), rounding="exact")
+    nothing = np.zeros((), g.dtype)
+    x, weight = np.broadcast_to(nothing, (*g.shape[:2], *image)), np.broadcast_to(nothing, (G * depth, K // G, R, S))
+    padding = ((lows[0], highs[0]), (lows[1], highs[1]))
+    return a._replace(x=x, weight=weight, bias=None, stride=(1, 1), padding=padding, rounding="exact")
+
+
+def around(a: Conv) -> Array:
+    """Return the filters (K, C/G, R, S) turned round, those of each channel together: (C, K/G, R, S)."""
+    (K, depth, R, S), G = a.weight.shape, a.groups
+    filters = a.weight.reshape(G, K // G, depth, R, S).swapaxes(1, 2)[..., ::-1, ::-1]
+    return filters.reshape(G * depth, K // G, R, S).conj()
+
+
+def apart(a: Conv, g: Array) -> Array:
+    """Return g (N, K, P, Q) with its cells a stride apart, and zeros between them: g itself at stride 1."""
+    down, across = (s if n > 1 else 1 for s, n in zip(a.stride, g.shape[2:], strict=True))
+    if (down, across) == (1, 1):
+        return g
+    wide = np.zeros((*g.shape[:2], (g.shape[2] - 1) * down + 1, (g.shape[3] - 1) * across + 1), g.dtype)
+    wide[:, :, ::down, ::across] = g
+    return wide
 
 
 def finite(array: Array) -> bool:
     """Return whether there is neither NaN nor Inf; Python's objects may be either."""
-    return array.dtype.kind in "iu" or (array.dtype.kind in "fc" and bool(np.isfinite(array).all()))
+    if array.dtype.kind not in "fc":
+        return array.dtype.kind in "iu"
+    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())  # a sum is quicker; it may be infinite by itself
 
 
 def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
@@ -62,6 +95,7 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
     (N, K, P, Q), (C, (R, S)), G = g.shape, (a.x.shape[1], a.weight.shape[2:]), a.groups
     filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G, R * S).conj()
     g_rows, macs = g.reshape(N, G, K // G, P * Q), N * K * (C // G) * R * S * P * Q
+    macs += 2 * strips.COPIED * N * C * R * S * P * Q  # col2im reads and writes
 
     def work(some: Iterator[tuple[slice, slice]]) -> None:
         for groups, channels in some:
@@ -76,22 +110,18 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
 def add_back_blocks(a: Conv, g: Array, filters: Array, grad_x: Array, count: Pair) -> None:
     """Add to grad_x (N, G, C/G, H, W), of some groups or channels, what g (N, G, K/G, P*Q) sends back by ``filters``."""
     (N, G, depth), (R, S), (P, Q) = grad_x.shape[:3], a.weight.shape[2:], count
-    deep, high = block_size(N, P, G * depth * R * S * Q * g.itemsize, strips.STRIP_BYTES, 1)
-    buffer = np.empty(min(deep, N) * G * depth * R * S * high * Q, g.dtype)
-    for first in range(0, N, deep):
-        images = slice(first, min(first + deep, N))
-        for top in range(0, P, high):
-            rows = min(high, P - top)
-            block = g[images, :, :, top * Q : (top + rows) * Q]  # (n, G, K/G, p*Q)
-            columns = buffer[: len(block) * G * depth * R * S * rows * Q].reshape(len(block), G, depth * R * S, rows * Q)
-            np.matmul(filters, block, out=columns)
-            (above, below), sides = a.padding
-            padding = ((above - top * a.stride[0], below), sides)  # the block's first window starts `top` steps further down
-            add_back(columns.reshape(-1, G, depth, R, S, rows, Q), grad_x[images], a.stride, padding, a.dilation)
+    take = Scratch().take
+    for images, rows in even_blocks(N, P, G * depth * R * S * Q * g.itemsize, strips.STRIP_BYTES, 1):
+        block = g[images, :, :, rows.start * Q : rows.stop * Q]  # (n, G, K/G, p*Q)
+        columns = take("columns", (len(block), G, depth * R * S, block.shape[3]), g.dtype)
+        np.matmul(filters, block, out=columns)
+        (above, below), sides = a.padding
+        padding = ((above - rows.start * a.stride[0], below), sides)  # its first window starts that much further down
+        add_back(columns.reshape(-1, G, depth, R, S, rows.stop - rows.start, Q), grad_x[images], a.stride, padding, a.dilation)
 
 
-def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
-    """Add to grad_w (K, C/G, R, S) the products ``g @ columns.T`` of every block of x (N, C, H, W) and g (N, K, P, Q).
+def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
+    """Fill grad_w (K, C/G, R, S) with the sum of products ``g @ columns.T`` of the blocks of x (N, C, H, W) and g (N, K, P, Q).
 
     Each thread has a sum of its own, of blocks that do not depend on who is faster; so the result does not either.
     """
@@ -99,27 +129,36 @@ def add_weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     if a.groups > 1 and g.size and finite(x) and finite(g):
         shape = costs.shape(a, g.shape[2:], prepared=False)
         if costs.cheapest(("strips", "flat"), shape) == "flat":
+            grad_w[...] = 0
             add_flat_weight_gradient(a, g, grad_w)
             return
     K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
-    macs = g.size * total.shape[2]
-    blocks = blocks_of(a, g, macs)
+    macs = strips.work_of(a, g)
+    blocks = blocks_of(a, g)
     shares = [blocks[first :: parts(macs)] for first in range(min(parts(macs), len(blocks)))]
-    sums = [total, *(np.zeros_like(total) for _ in shares[1:])]
+    sums = [total, *(np.empty_like(total) for _ in shares[1:])]
     take = Scratch().take
 
     def work(numbers: Iterator[int]) -> None:
         for number in numbers:
+            fresh = True  # nothing is in the sum yet
             for images, rows in shares[number]:
                 columns = block_columns(a, (images, rows), g, take)
                 block = g[images, :, rows].reshape(len(columns), G, K // G, -1)
                 stretched = columns.reshape(len(columns), G, total.shape[2], -1).conj().swapaxes(2, 3)
                 for first in range(0, len(block), some):
-                    term = np.matmul(block[first : first + some], stretched[first : first + some])
-                    sums[number] += term[0] if len(term) == 1 else term.sum(0, g.dtype)
+                    parts_of = block[first : first + some], stretched[first : first + some]
+                    if fresh and len(parts_of[0]) == 1:
+                        np.matmul(parts_of[0][0], parts_of[1][0], out=sums[number])
+                    else:
+                        term = np.matmul(*parts_of)  # g @ columns.T
+                        sums[number] = np.add(0 if fresh else sums[number], term.sum(0, g.dtype), out=sums[number])
+                    fresh = False
 
+    if not shares:
+        grad_w[...] = 0
     products(work, list(range(len(shares))), macs)
     for more in sums[1:]:
         total += more

@@ -33,7 +33,7 @@ def pointwise(a: Conv, y: Array, filters: Array, take: Take) -> None:
     (N, K, P, Q), C, G = y.shape, a.x.shape[1], a.groups
     rows, columns = (slice(None, None, s if n > 1 else None) for s, n in zip(a.stride, (P, Q), strict=True))
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
-    macs = y.size * (C // G) // 2  # nothing is copied, so less is saved
+    macs = y.size * (C // G) // 2  # nothing is copied, so less is saved: large ones only, for threads of BLAS's in between spin
     pieces = max(1, parts(macs) // N) if LEAST_COLUMNS * parts(macs) <= P * Q else 1
 
     def work(some: Iterator[tuple[int, slice]]) -> None:

@@ -19,6 +19,7 @@ from vectorized.windows import meeting, phases, windows
 
 LEAST_COLUMNS = 64  # measured: with fewer, a product by one thread is slower than half of one by two
 STRIP_BYTES = 4 * 2**20  # measured: below 1 MiB the products are too small, above 8 MiB the columns leave the cache
+COPIED = 50  # measured: sharing pays as if to copy a value took as long as so many multiplications
 Block = tuple[slice, slice]  # some images, and some rows of their windows
 
 
@@ -41,23 +42,31 @@ def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
             if bias is not None:
                 block += bias
 
-    macs = y.size * filters.shape[2]
-    products(work, blocks_of(a, y, macs), macs)
+    products(work, blocks_of(a, y), work_of(a, y))
 
 
-def blocks_of(a: Conv, y: Array, macs: int = 0) -> list[Block]:
+def work_of(a: Conv, y: Array) -> int:
+    """Return the multiplications that y (N, K, P, Q) takes, and the copying of its columns in terms of them."""
+    (N, K, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
+    return int(N * C * R * S * P * Q * (K // a.groups + COPIED))
+
+
+def blocks_of(a: Conv, y: Array) -> list[Block]:
     """Return the blocks of y (N, K, P, Q): at most STRIP_BYTES of columns each, and some for each thread if that pays."""
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
-    threads = parts(macs) if LEAST_COLUMNS * parts(macs) <= N * P * Q else 1
+    threads = parts(work_of(a, y))
+    threads = threads if LEAST_COLUMNS * threads <= N * P * Q else 1
     return even_blocks(N, P, C * R * S * Q * y.itemsize, STRIP_BYTES, threads)
 
 
 def block_columns(a: Conv, block: Block, y: Array, take: Take) -> Array:
-    """Return the columns (n, C, R, S, p, Q) of a block of y (N, K, P, Q), in y's dtype: in a buffer of ``take``."""
+    """Return the columns (n, C, R, S, p, Q) of a block of y (N, K, P, Q), in y's dtype: in a buffer of ``take``, or x's own."""
     rows, (R, S), Q = block[1], a.weight.shape[2:], y.shape[3]
     count, step = (rows.stop - rows.start, Q), a.stride[1] if Q > 1 and S > 1 else 1
     X = padded_rows(a, block, y, step, take)  # (n, C, rows read, step, W'/step)
     shape = (*X.shape[:2], R, S, *count)
+    if (R, S) == (1, 1) == a.stride:  # the pixels are the columns
+        return windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count)
     columns = take("columns", (prod(shape),), y.dtype).reshape(shape)
     if step == 1:
         np.copyto(columns, windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count))

@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
 Item = TypeVar("Item")
 SHARE_BYTES = 2**20  # measured: with less, threads lose more waiting for the interpreter's lock than they gain
-SHARE_MACS = 25_000_000  # multiplications that take a core some 0.5 ms: below, waking threads costs more than it saves
+SHARE_MACS = 125_000_000  # multiplications that take a core some 2 ms: below, threads cost more than they save
 
 
 def workers() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may run on, or the number in ``OMP_NUM_THREADS`` if that is smaller."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return min(cores, max(int(limit), 1)) if limit.isdecimal() else cores
 
 
 def each(function: Callable[[Item], None], items: Iterable[Item], nbytes: int) -> None:
@@ -68,42 +71,40 @@ def parts(macs: int) -> int:
 
 
 def even_blocks(images: int, rows: int, row_bytes: int, most: int, threads: int) -> list[tuple[slice, slice]]:
-    """Return blocks of at most ``most`` bytes, of a few whole images or some rows of one, of one size and some for each thread.
+    """Return blocks of at most ``most`` bytes, of a few whole images or some rows of one, and some for each thread.
 
-    >>> even_blocks(images=2, rows=10, row_bytes=1, most=4, threads=1)[:3]  # 4, 3 and 3 rows would be uneven
-    [(slice(0, 1, None), slice(0, 4, None)), (slice(0, 1, None), slice(4, 8, None)), (slice(0, 1, None), slice(8, 10, None))]
+    >>> blocks = even_blocks(images=1, rows=5, row_bytes=1, most=2, threads=2)
+    >>> [rows.stop - rows.start for _, rows in blocks]  # four blocks, and not three: one thread would have most of them
+    [2, 1, 1, 1]
     """
-    deep, high = block_size(images, rows, row_bytes, most, threads)
-    return [
-        (slice(first, min(first + deep, images)), slice(top, min(top + high, rows)))
-        for first in range(0, images, deep)
-        for top in range(0, rows, high)
-    ]
+    deep, pieces = block_size(images, rows, row_bytes, most, threads)
+    return [(slice(first, min(first + deep, images)), piece) for first in range(0, images, deep) for piece in cut(rows, pieces)]
 
 
 def block_size(images: int, rows: int, row_bytes: int, most: int, threads: int) -> tuple[int, int]:
-    """Return how many images, and how many rows of each, make such a block.
+    """Return how many images make such a block, and in how many pieces their rows are cut.
 
     >>> block_size(images=9, rows=10, row_bytes=2**10, most=2**22, threads=1)  # many images fit
-    (9, 10)
+    (9, 1)
     >>> block_size(images=1, rows=10, row_bytes=2**10, most=2**22, threads=2)  # there are two threads
-    (1, 5)
+    (1, 2)
     """
     if row_bytes * rows <= most and images >= threads:
-        return max(1, min(-(-images // threads), most // (row_bytes * rows))), rows
-    blocks = max(1 if images >= threads else threads, -(-rows // max(1, most // row_bytes)))
-    blocks += -blocks % threads if images == 1 else 0  # as many for each thread
-    return 1, -(-rows // min(blocks, rows))
+        return max(1, min(-(-images // threads), most // (row_bytes * rows))), 1
+    pieces = max(1 if images >= threads else threads, -(-rows // max(1, most // row_bytes)))
+    pieces += -pieces % threads if images == 1 else 0  # as many for each thread
+    return 1, min(pieces, rows)
 
 
 def cut(count: int, pieces: int) -> list[slice]:
-    """Return ``count`` things cut into at most so many slices, as even as may be.
+    """Return ``count`` things cut into so many slices, or one for each if they are fewer, as even as may be.
 
     >>> cut(5, 2), cut(2, 3)
     ([slice(0, 3, None), slice(3, 5, None)], [slice(0, 1, None), slice(1, 2, None)])
     """
-    size = -(-count // pieces)
-    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+    pieces = min(pieces, count)
+    edges = [-(-count * n // pieces) for n in range(pieces + 1)] if count else [0]
+    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:

@@ -9,7 +9,7 @@ from math import gcd
 import numpy as np
 
 import contract
-from contract import Array, Pair, Sides
+from contract import Array, Conv, Pair, Sides
 
 
 def output_size(axis: int, size: int, kernel: int, stride: int, padding: Pair, dilation: int, rounding: str) -> int:
@@ -58,6 +58,11 @@ def windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair) -
     reach_h, reach_w = (d if n > 1 else 0 for d, n in zip(dilation, kernel, strict=True))
     strides = (*x.strides[:2], reach_h * row, reach_w * column, step_h * row, step_w * column)
     return strided(x, (*x.shape[:2], *kernel, *count), strides)
+
+
+def is_identity(a: Conv) -> bool:
+    """Return whether each window is one pixel and each pixel one window, so that an image is its own columns."""
+    return a.weight.shape[2:] == (1, 1) == a.stride and a.padding == ((0, 0), (0, 0))
 
 
 def strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
