@@ -15,7 +15,7 @@ import contract
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import avg_pool, costs, flat, gradients, max_pool, running, shifted, strips, winograd
+from vectorized import avg_pool, costs, flat, gradients, max_pool, pointwise, running, shifted, strips, winograd
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -65,11 +65,11 @@ def _counted(counts: dict[tuple[ModuleType, str], int], module: ModuleType, name
     """Return a function of a module that counts its calls, or, if it shares out items, those."""
     function = getattr(module, name)
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **options: Any) -> Any:
         if name in ("products", "each"):
             arguments = (arguments[0], list(arguments[1]), *arguments[2:])
         counts[module, name] += len(arguments[1]) if name in ("products", "each") else 1
-        return function(*arguments)
+        return function(*arguments, **options)
 
     return counted
 
@@ -117,6 +117,9 @@ def of_dtype(case: Case, dtype: Any) -> Case:
     return Case(case.operation, cast, case.options)
 
 
+BIAS_APART = ((strips, "FEW", 0), (pointwise, "FEW", 0))  # added to the product, and not by a row of ones
+
+
 def convolutions() -> Iterator[Edge]:
     """Yield the edges of the algorithms that work in blocks."""
     for options in (PLAIN, WIDE, BENT):
@@ -124,6 +127,7 @@ def convolutions() -> Iterator[Edge]:
             case, row = convolution("conv2d", (P, 5), (3, 4, 3, 2, 1), options), 3 * 3 * 2 * 5 * ITEM
             each = 2 * -(-P // 3)  # of two images
             yield Edge(f"strips rows {P}", case, strips, 3 * row, {(strips, "block_columns"): each})
+            yield Edge(f"strips rows {P}, bias apart", case, strips, 3 * row, {(strips, "block_columns"): each}, BIAS_APART)
             a = contract.conv2d(*case.arguments.values(), *(_options(case)))
             wide = flat.row_width(a, 5, flat.steps(a, P, 5)[1])
             yield Edge(f"flat rows {P}", case, flat, 3 * (18 + 4) * wide * ITEM, {(flat, "stretch_rows"): each})
@@ -142,7 +146,9 @@ def convolutions() -> Iterator[Edge]:
         yield Edge("im2col", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
         yield Edge("fft", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
         strided = {"stride": options.get("stride", (1, 1)), "rounding": "floor"}
-        yield Edge("pointwise", convolution("conv2d", (3, 5), (4, 6, 1, 1, 2), strided), strips, 1, {})
+        for G, K, way in ((1, 6, ()), (1, 9, ()), (1, 9, BIAS_APART), (2, 6, ())):
+            case = convolution("conv2d", (3, 5), (4, K, 1, 1, G), strided)
+            yield Edge(f"pointwise {G} {K}{', bias apart' * bool(way)}", case, strips, 1, {}, way)
     for m, P in ((m, m * tiles + off) for m in (2, 4) for tiles in (2, 4) for off in (-1, 0, 1)):
         for Q in (2 * m - 1, 2 * m, 2 * m + 1):
             case, n = convolution("conv2d", (P, Q), (4, 6, 3, 3, 2), PADDED), m + 2

@@ -45,7 +45,7 @@ def _shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_blas_is_held_to_one_thread_during_a_call_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     during, real = [], strips.block_columns
-    monkeypatch.setattr(strips, "block_columns", lambda *a: during.append(blas()) or real(*a))
+    monkeypatch.setattr(strips, "block_columns", lambda *a, **o: during.append(blas()) or real(*a, **o))
     assert np.array_equal(vectorized.conv2d(X, WEIGHT, algorithm="strips"), naive.conv2d(X, WEIGHT))
     assert len(during) == 14  # rows of two images
     assert all(number == {1} for number in during)
@@ -56,13 +56,13 @@ def test_blas_is_held_to_one_thread_during_a_call_alone(monkeypatch: pytest.Monk
 def test_after_an_error_in_either_thread(in_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     began, real = {True: Event(), False: Event()}, strips.block_columns
 
-    def fail(*arguments: Any) -> Any:
+    def fail(*arguments: Any, **options: Any) -> Any:
         here = current_thread().name.endswith("_0")
         began[here].set()
         assert began[not here].wait(20)  # both threads are at work
         if here == in_first:
             raise ZeroDivisionError
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(strips, "block_columns", fail)
     with pytest.raises(ZeroDivisionError):

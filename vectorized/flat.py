@@ -21,7 +21,7 @@ from vectorized.windows import meeting, phases, strided
 
 STRIP_BYTES = 4 * 2**20  # of columns and products at a time
 Block = tuple[int, slice, slice]  # an image, some groups, some rows of windows
-COPIED = 68  # measured: sharing pays as if to copy a value took as long as so many multiplications
+COPIED = 50  # measured: sharing pays as if to copy a value took as long as so many multiplications
 
 
 def flat(a: Conv, y: Array, filters: Array, take: Take) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from contract import Array, Conv
 from vectorized.filters import Take
-from vectorized.strips import LEAST_COLUMNS
+from vectorized.strips import FEW, LEAST_COLUMNS
 from vectorized.threads import cut, parts, products
 
 
@@ -27,24 +27,29 @@ def refusal(a: Conv) -> str | None:
 def pointwise(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) by one product of the filters (G, K/G, C/G) and the pixels as they stand.
 
-    Memory: none; with a stride, or an x that is not contiguous, one image of C*P*Q values at most. Arithmetic:
+    Memory: none; with a stride, an x that is not contiguous, or 2*C filters and more, one image of C*P*Q values. Arithmetic:
     N*K*(C/groups)*P*Q multiplications. Error class: gamma.
     """
     (N, K, P, Q), C, G = y.shape, a.x.shape[1], a.groups
     rows, columns = (slice(None, None, s if n > 1 else None) for s, n in zip(a.stride, (P, Q), strict=True))
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
-    macs = y.size * (C // G) // 2  # nothing is copied, so less is saved: large ones only, for threads of BLAS's in between spin
+    with_ones = bias is not None and G == 1 and K >= 2 * C and filters.size <= FEW
+    if bias is not None and with_ones:  # pixels are fewer than results: copied, below them a row of ones for the bias
+        filters, bias = np.concatenate([filters, bias], 2), None
+    macs = y.size * (C // G) // 2  # nothing is copied, so less is saved
     pieces = max(1, parts(macs) // N) if LEAST_COLUMNS * parts(macs) <= P * Q else 1
 
     def work(some: Iterator[tuple[int, slice]]) -> None:
         for n, piece in some:
             pixels = a.x[n, :, rows, columns][:, :P, :Q][:, piece]  # (C, p, Q)
-            if pixels.strides[1:] != (Q * y.itemsize, y.itemsize) or pixels.dtype != y.dtype:  # BLAS wants rows in one piece
-                copy = take("pixels", pixels.shape, y.dtype)
-                np.copyto(copy, pixels)
+            in_place = pixels.strides[1:] == (Q * y.itemsize, y.itemsize) and pixels.dtype == y.dtype  # as BLAS wants them
+            if with_ones or not in_place:
+                copy = take("pixels", (C + with_ones, *pixels.shape[1:]), y.dtype)
+                np.copyto(copy[:C], pixels)
+                copy[C:] = 1
                 pixels = copy
             out = y[n].reshape(G, K // G, P * Q)[:, :, piece.start * Q : piece.stop * Q]
-            np.matmul(filters, pixels.reshape(G, C // G, -1), out=out)
+            np.matmul(filters, pixels.reshape(G, filters.shape[2], -1), out=out)
             if bias is not None:
                 out += bias
 

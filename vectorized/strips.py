@@ -8,7 +8,6 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 """
 
 from collections.abc import Iterator
-from math import prod
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from vectorized.windows import meeting, phases, windows
 
 LEAST_COLUMNS = 64  # measured: with fewer, a product by one thread is slower than half of one by two
 STRIP_BYTES = 4 * 2**20  # measured: below 1 MiB the products are too small, above 8 MiB the columns leave the cache
+FEW = 2**15  # values of filters, which are soon copied
 COPIED = 50  # measured: sharing pays as if to copy a value took as long as so many multiplications
 Block = tuple[slice, slice]  # some images, and some rows of their windows
 
@@ -32,11 +32,14 @@ def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """
     (N, K, P, Q), G = y.shape, a.groups
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
+    with_ones = bias is not None and G == 1 and a.weight[0, 0].size > 1 and filters.size <= FEW
+    if bias is not None and with_ones:  # as one more column of the filters, and a row of ones in the columns
+        filters, bias = np.concatenate([filters, bias], 2), None
     out = y.reshape(N, G, K // G, P * Q)
 
     def work(blocks: Iterator[Block]) -> None:
         for images, rows in blocks:
-            columns = block_columns(a, (images, rows), y, take)  # (n, C, R, S, p, Q)
+            columns = block_columns(a, (images, rows), y, take, with_ones=with_ones)  # (n, C*R*S, p*Q)
             block = out[images, :, :, rows.start * Q : rows.stop * Q]
             np.matmul(filters, columns.reshape(len(block), G, filters.shape[2], -1), out=block)
             if bias is not None:
@@ -59,22 +62,27 @@ def blocks_of(a: Conv, y: Array) -> list[Block]:
     return even_blocks(N, P, C * R * S * Q * y.itemsize, STRIP_BYTES, threads)
 
 
-def block_columns(a: Conv, block: Block, y: Array, take: Take) -> Array:
-    """Return the columns (n, C, R, S, p, Q) of a block of y (N, K, P, Q), in y's dtype: in a buffer of ``take``, or x's own."""
+def block_columns(a: Conv, block: Block, y: Array, take: Take, *, with_ones: bool = False) -> Array:
+    """Return the columns (n, C*R*S, p*Q) of a block of y (N, K, P, Q), in y's dtype, and a row of ones below them if wanted.
+
+    They stand in a buffer of ``take``, or are x itself where nothing is to be copied.
+    """
     rows, (R, S), Q = block[1], a.weight.shape[2:], y.shape[3]
     count, step = (rows.stop - rows.start, Q), a.stride[1] if Q > 1 and S > 1 else 1
     X = padded_rows(a, block, y, step, take)  # (n, C, rows read, step, W'/step)
-    shape = (*X.shape[:2], R, S, *count)
+    (n, C), depth = X.shape[:2], X.shape[1] * R * S
     if (R, S) == (1, 1) == a.stride:  # the pixels are the columns
-        return windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count)
-    columns = take("columns", (prod(shape),), y.dtype).reshape(shape)
+        return windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count).reshape(n, depth, -1)
+    matrix = take("columns", (n, depth + with_ones, count[0] * Q), y.dtype)
+    matrix[:, depth:] = 1
+    columns = matrix[:, :depth].reshape(n, C, R, S, *count)  # a view
     if step == 1:
         np.copyto(columns, windows(X[:, :, :, 0], (R, S), a.stride, a.dilation, count))
-        return columns
+        return matrix
     for s, column, across in phases(S, a.dilation[1], step):  # the taps that read the same pixels, every step-th
         pixels, some = X[:, :, :, column % step, column // step :], columns[:, :, :, s]
         np.copyto(some, windows(pixels, (R, some.shape[3]), (a.stride[0], 1), (a.dilation[0], across), count))
-    return columns
+    return matrix
 
 
 def padded_rows(a: Conv, block: Block, y: Array, step: int, take: Take) -> Array:

@@ -19,7 +19,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 SHARE_BYTES = 2**20  # measured: with less, threads lose more waiting for the interpreter's lock than they gain
-SHARE_MACS = 125_000_000  # multiplications that take a core some 2 ms: below, threads cost more than they save
+SHARE_MACS = 80_000_000  # multiplications that take a core some 1 ms: below, threads cost more than they save
 
 
 def workers() -> int:
