@@ -26,7 +26,8 @@ Block = tuple[slice, slice]  # some images, and some rows of their windows
 def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) block by block, with the filters as rows (G, K/G, C/G*R*S).
 
-    Memory, for each thread: one block of columns (STRIP_BYTES, or one row of windows if that is more) and the padded pixels
+    Memory, for each thread: one block of columns (STRIP_BYTES; twice that for very deep filters, or one row of windows if that
+    is more) and the padded pixels
     that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma. Source: Chellapilla, Puri, Simard,
     2006; cuDNN's tiling of it.
     """
@@ -55,11 +56,13 @@ def work_of(a: Conv, y: Array) -> int:
 
 
 def blocks_of(a: Conv, y: Array) -> list[Block]:
-    """Return the blocks of y (N, K, P, Q): at most STRIP_BYTES of columns each, and some for each thread if that pays."""
+    """Return the blocks of y (N, K, P, Q): STRIP_BYTES of columns at most, or twice that, and some for each thread if that pays."""
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
     threads = parts(work_of(a, y))
     threads = threads if LEAST_COLUMNS * threads <= N * P * Q else 1
-    return even_blocks(N, P, C * R * S * Q * y.itemsize, STRIP_BYTES, threads)
+    row_bytes = C * R * S * Q * y.itemsize
+    enough = min(row_bytes * -(-LEAST_COLUMNS // Q), 2 * STRIP_BYTES)  # for deep filters
+    return even_blocks(N, P, row_bytes, max(STRIP_BYTES, enough), threads)
 
 
 def block_columns(a: Conv, block: Block, y: Array, take: Take, *, with_ones: bool = False) -> Array:
