@@ -143,7 +143,7 @@ def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.
 
 
 def test_this_machines_memory_is_known_or_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert contract.MEMORY >= 2**26
+    assert contract._memory() == contract.MEMORY >= 2**26
     if sys.platform == "linux":
         total = next(line for line in Path("/proc/meminfo").read_text("ascii").splitlines() if line.startswith("MemTotal:"))
         assert 1024 * int(total.split()[1]) == contract.MEMORY
