@@ -149,6 +149,9 @@ def convolutions() -> Iterator[Edge]:
             row = (-(-Q // m) + 1) * n * n * (4 + 6) * ITEM
             each = 2 * -(-P // (2 * m))
             yield Edge(f"winograd{m} tiles {P}x{Q}", case, winograd, 2 * row, {(winograd, "gather"): each})
+    for m in (2, 4):  # what comes out of the tiles is more than what went in
+        case = convolution("conv2d", (5, 6), (1, 10, 3, 3, 1), PADDED)
+        yield Edge(f"winograd{m} one channel, ten filters", case, winograd, winograd.BLOCK_BYTES, {(winograd, "gather"): 2})
 
 
 def _options(case: Case) -> Iterator[Any]:
