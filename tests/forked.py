@@ -1,7 +1,7 @@
 """Try mutants of mutmut's in one session of pytest: tests are collected once, and each mutant has a fork of that process.
 
-``pytest -p forked --mutants vectorized.columns --results FILE TESTS`` in ``mutants/`` (see docs/mutation.md). What is known in
-FILE is not tried again. A test that killed is run first the next time.
+``pytest -p forked --mutants vectorized.columns --results FILE TESTS`` in ``mutants/`` (see docs/mutation.md). A mutant that is
+killed in FILE is not tried again. A test that killed one is the first that the next one meets.
 """
 
 import importlib
@@ -20,6 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", help="a module, or a mutant")
     parser.addoption("--results", type=Path, help="a JSON file: of each mutant the test that killed it, or null")
     parser.addoption("--seconds", type=int, default=60, help="a mutant that takes longer is killed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.tbstyle = "native"  # the others read the module's source for each failure: a megabyte of mutants
 
 
 def mutants(name: str) -> list[str]:
