@@ -142,6 +142,8 @@ def convolutions() -> Iterator[Edge]:
                 contract.conv2d(*case.arguments.values(), *(_options(case))), 5, options.get("stride", (1, 1))[1]
             )
             yield Edge(f"flat groups {n}", case, flat, 2 * 4 * (12 + 3) * wide * ITEM, {(flat, "stretch_rows"): 2 * -(-n // 2)})
+    case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), PLAIN)  # a row is more than a block: rows one by one
+    yield Edge("shifted single rows", case, shifted, 1, {(shifted, "products"): 2 * 4})
     for options in (PLAIN, BENT):  # and those that have no blocks
         yield Edge("im2col", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
         yield Edge("fft", convolution("conv2d", (4, 5), (4, 6, 3, 2, 2), options), strips, 1, {})
@@ -155,6 +157,9 @@ def convolutions() -> Iterator[Edge]:
             row = (-(-Q // m) + 1) * n * n * (4 + 6) * ITEM
             each = 2 * -(-P // (2 * m))
             yield Edge(f"winograd{m} tiles {P}x{Q}", case, winograd, 2 * row, {(winograd, "gather"): each})
+    for m in (2, 4):  # what comes out of the tiles is more than what went in
+        case = convolution("conv2d", (5, 6), (1, 10, 3, 3, 1), PADDED)
+        yield Edge(f"winograd{m} one channel, ten filters", case, winograd, winograd.BLOCK_BYTES, {(winograd, "gather"): 2})
 
 
 def _options(case: Case) -> Iterator[Any]:

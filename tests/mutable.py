@@ -1,6 +1,6 @@
 """Copy the project to where mutmut can change every function: ``python tests/mutable.py FOLDER`` (see docs/mutation.md).
 
-mutmut leaves functions with a decorator as they are. In the copy ``@np.errstate(all="ignore")`` stands after its function.
+mutmut leaves functions with a decorator as they are. In the copy ``@np.errstate(all="ignore")`` stands at the module's end.
 """
 
 import re
@@ -10,12 +10,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DECORATED = re.compile(r"^(@np\.errstate\(.*?\)).*\n(?=def (\w+)\()", re.MULTILINE)
+DECORATED = re.compile(r"^( *)(@np\.errstate\(.*?\)).*\n(?= *def (\w+)\()", re.MULTILINE)
+CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 
 
 def undecorated(source: str) -> str:
-    """Return a module with the decorators of its functions as calls at its end."""
-    calls = [f"{name} = {decorator[1:]}({name})\n" for decorator, name in DECORATED.findall(source)]
+    """Return a module with the decorators of its functions and methods as calls at its end."""
+    calls = []
+    for found in DECORATED.finditer(source):
+        indent, decorator, name = found.groups()
+        if indent:  # a method
+            name = f"{CLASS.findall(source[: found.start()])[-1]}.{name}"
+        calls.append(f"{name} = {decorator[1:]}({name})\n")
     return DECORATED.sub("", source) + "".join(calls)
 
 

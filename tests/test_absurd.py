@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import contract
+import vectorized
 from samples import CALLS, TRANSPOSED, WEIGHT, X, small_integers
 
 # In 32 or 64 bits a size with these overflows, or wraps around to one that would pass: 2**64 + 1 to 1.
@@ -142,8 +143,22 @@ def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.
         getattr(implementation, name)(**CALLS[name], **({} if name == "conv_transpose2d" else {"padding": 1, "stride": 1}))
 
 
+def test_the_memory_of_an_algorithm_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight = X[0].astype("f4"), WEIGHT.astype("f4")
+    for algorithm, what, shape, nbytes in (
+        ("im2col", "the columns", (1, 2, 2, 3, 2, 3), 4 * 2 * (2 * 3) * (2 * 3)),
+        ("fft", "the spectra", (2 + 4 * 2 + 4, 3 * 3), 8 * (2 + 4 * 2 + 4) * (3 * 3)),  # of 5 real columns, 3 complex ones
+    ):
+        monkeypatch.setattr(contract, "MEMORY", nbytes)
+        vectorized.conv2d(x, weight, algorithm=algorithm)
+        monkeypatch.setattr(contract, "MEMORY", nbytes - 1)
+        with pytest.raises(ValueError, match="bytes") as caught:
+            vectorized.conv2d(x, weight, algorithm=algorithm)
+        assert str(caught.value).startswith(f"{what} would have shape {shape} and {nbytes} bytes")
+
+
 def test_this_machines_memory_is_known_or_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert contract.MEMORY >= 2**26
+    assert contract._memory() == contract.MEMORY >= 2**26
     if sys.platform == "linux":
         total = next(line for line in Path("/proc/meminfo").read_text("ascii").splitlines() if line.startswith("MemTotal:"))
         assert 1024 * int(total.split()[1]) == contract.MEMORY

@@ -103,6 +103,16 @@ def test_same_padding_and_unequal_sides() -> None:
     assert col2im([[1, 2, 3], [10, 20, 30]], (1, 3), (1, 2), padding="same").tolist() == [[[1, 12, 23]]]
 
 
+def test_one_side_alone_is_padded() -> None:
+    for padding, columns in (
+        (((1, 0), (0, 0)), [0, 0, 5, 6]),
+        (((0, 1), (0, 0)), [5, 6, 0, 0]),
+        (((0, 0), (1, 0)), [0, 5, 6]),
+        (((0, 0), (0, 1)), [5, 6, 0]),
+    ):
+        assert im2col([[[5, 6]]], 1, padding=padding).tolist() == [columns]
+
+
 def test_dtypes() -> None:
     assert im2col(np.ones((1, 1, 2), ">i2"), 1).dtype == np.dtype("=i2")
     assert col2im(np.full((2, 2), 100, np.int8), (1, 3), (1, 2)).tolist() == [[[100, -56, 100]]]  # 200 modulo 256
@@ -126,15 +136,25 @@ def test_results_are_new_memory() -> None:
         (np.zeros(4), (2, 2), 1, "columns must have shape (N, C*R*S, P*Q) or (C*R*S, P*Q), got (4,)"),
         (np.zeros((3, 4)), (2, 2), (1, 2), "columns has 3 rows: not a positive multiple of R*S = 2"),
         (np.zeros((0, 4)), (2, 2), (1, 2), "columns has 0 rows: not a positive multiple of R*S = 2"),
-        (np.zeros((2, 5)), (2, 3), (1, 2), "columns has 5 columns, but there are P*Q = 2*2 windows"),
+        (np.zeros((2, 5)), (2, 4), (1, 2), "columns has 5 columns, but there are P*Q = 2*3 windows"),
         (np.zeros((2, 4)), (2, 0), (1, 2), "size (width) must be at least 1, got 0"),
+        (np.zeros((2, 4)), (2, 2), 0, "kernel_size must be at least 1, got 0"),
+        # in 64 bits, 2**32 * 2**32 is 0
+        (np.zeros((2, 4)), (2, 2), 2**32, "columns has 2 rows: not a positive multiple of R*S = 18446744073709551616"),
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_columns_that_do_not_fit(columns: np.ndarray, size: Any, kernel: Any, message: str) -> None:
     with pytest.raises(ValueError, match=r"columns|size") as caught:
         col2im(columns, size, kernel)
     assert str(caught.value) == message
+
+
+def test_col2im_refuses_windows_that_do_not_tile() -> None:
+    columns = np.ones((2, 2))  # as many as "floor" leaves
+    assert col2im(columns, (1, 5), (1, 2), stride=2, rounding="floor").tolist() == [[[1, 1, 1, 1, 0]]]
+    with pytest.raises(ValueError, match="the windows do not tile the input's width"):
+        col2im(columns, (1, 5), (1, 2), stride=2)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +186,20 @@ def test_absurd_columns() -> None:
         im2col(np.zeros((1, 1, 1)), 2**64 + 1)
     with pytest.raises(ValueError, match="the columns would have shape"):
         im2col(np.zeros((1, 2, 10**5)), (1, 5 * 10**4), padding=(10**4, 0))
+
+
+def test_memory_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, c = small_integers((1, 2, 3, 5), np.float32), small_integers((6, 6), np.float32)
+    monkeypatch.setattr("contract.MEMORY", 4 * 2 * (2 * 3) * (2 * 3))
+    assert im2col(x, (2, 3)).shape == (1, 12, 6)
+    monkeypatch.setattr("contract.MEMORY", 4 * 2 * (2 * 3) * (2 * 3) - 1)
+    with pytest.raises(ValueError, match=r"^the columns would have shape \(1, 2, 2, 3, 2, 3\) and 288 bytes"):
+        im2col(x, (2, 3))
+    monkeypatch.setattr("contract.MEMORY", 4 * 3 * 5)
+    assert col2im(c, (1, 3), (2, 3), padding=1).shape == (1, 1, 3)
+    monkeypatch.setattr("contract.MEMORY", 4 * 3 * 5 - 1)
+    with pytest.raises(ValueError, match=r"^the padded input would have shape \(1, 1, 3, 5\) and 60 bytes"):
+        col2im(c, (1, 3), (2, 3), padding=1)
 
 
 # ------------------------------------------------------------------------------------------------------------------ windows

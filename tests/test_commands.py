@@ -42,6 +42,7 @@ ELSEWHERE = {
     "python tests/mutable.py": "tests/test_mutable.py",
     "cd ../mutable": "tests/test_mutable.py",
     "mutmut": "pyproject.toml",
+    "python -m pytest -n 0 -p forked": "tests/test_mutable.py",
 }
 OUR_MODULES = re.compile(r"python -m ((?:benchmarks|docs|verification)[\w.]*)")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]

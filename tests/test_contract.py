@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import contract
-from samples import CALLS, WEIGHT, X, small_integers
+from samples import CALLS, TRANSPOSED, WEIGHT, X, small_integers
 
 REAL = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "O")
 DTYPES = {
@@ -106,6 +106,15 @@ def test_float16_is_carried_in_float32_and_rounded_once(implementation: Any) -> 
     assert implementation.max_pool2d_backward(x, np.array([[[0, 0, 9, 0, 0]]], np.float16), (1, 3), stride=1)[0, 0, 2] == 2050
     grad_x = implementation.avg_pool2d_backward(x, np.ones((1, 1, 5), np.float16), (1, 3), stride=1, divisor_override=1)
     assert grad_x[0, 0, 2] == 2050
+
+
+def test_nor_is_a_part_of_a_sum_rounded_to_float16(implementation: Any) -> None:
+    two = np.array([[[2048, 1]], [[1, 0]]], np.float16)  # 2048 + 1 would be rounded to 2048 before the other 1 comes
+    assert implementation.conv_transpose2d(two, np.ones((2, 1, 1, 2), np.float16))[0, 0, 1] == 2050
+    images, ones, one = two[:, np.newaxis], np.ones((2, 1, 1, 2), np.float16), np.ones((1, 1, 1, 1), np.float16)
+    for name in ("conv2d_backward", "conv_transpose2d_backward"):
+        assert getattr(implementation, name)(images, ones, one)[1].item() == 2050
+        assert getattr(implementation, name)(ones, images, one)[1].item() == 2050
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -264,6 +273,13 @@ def test_every_form_of_padding(implementation: Any, padding: Any, sides: Any) ->
     padded = np.pad(x, ((0, 0), (0, 0), *sides))
     got = implementation.conv2d(x, weight, padding=padding, dilation=(4, 3))
     assert np.array_equal(got, implementation.conv2d(padded, weight, dilation=(4, 3)))
+
+
+def test_the_canonical_form_of_a_convolutions_options() -> None:
+    a = contract.conv2d(X[0], WEIGHT, None, (2, 3), (0, 1), (1, 2), 1, "floor")
+    assert a[3:] == ((2, 3), ((0, 0), (1, 1)), (1, 2), 1, "floor", (0, 0), False)
+    a = contract.conv_transpose2d(X, TRANSPOSED, None, (2, 3), (1, 0), (0, 1), (1, 2), 2)  # it has no remainder to round
+    assert a[3:] == ((2, 3), ((1, 1), (0, 0)), (1, 2), 2, "exact", (0, 1), True)
 
 
 def test_a_pools_stride_is_its_kernel_unless_given(implementation: Any) -> None:

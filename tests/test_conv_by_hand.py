@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+import vectorized
+from vectorized import ALGORITHMS
+
 NAN, INF = float("nan"), float("inf")
 
 
@@ -210,6 +213,41 @@ def test_complex_numbers_are_multiplied_not_conjugated(implementation: Any) -> N
     assert implementation.conv_transpose2d([[[1 + 2j]]], [[[[1j]]]]).item() == -2 + 1j
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_multiplies_by_the_middle_and_adds_the_bias(algorithm: str, dtype: str) -> None:
+    x, middle, bias = np.array([[[1, 2, 3], [4, 5, 6]]], dtype), 2, 10
+    if dtype.startswith("c"):
+        x, middle, bias = x + np.array(1j, dtype), 2 + 1j, 10 - 1j
+    side = 1 if algorithm == "pointwise" else 3
+    weight = np.zeros((1, 1, side, side), dtype)
+    weight[0, 0, side // 2, side // 2] = middle
+    y = vectorized.conv2d(x, weight, np.array([bias], dtype), padding=side // 2, algorithm=algorithm)
+    assert y.dtype == dtype
+    assert np.array_equal(np.round(y), x * middle + bias)
+
+
+THREE = {"x": np.ones((1, 4, 4)), "weight": np.ones((1, 1, 3, 3))}
+NUMBERS = {name: array.astype("i8") for name, array in THREE.items()}
+KERNELS = "takes 3x3 filters with stride 1 and dilation 1 alone, got"
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("pointwise", THREE, "takes 1x1 filters alone, got 3x3"),
+    ("shifted", {**THREE, "stride": (1, 2), "rounding": "floor"}, "takes stride 1 alone, got (1, 2)"),
+    ("fft", NUMBERS, "takes float and complex alone, got int64"),
+    ("winograd2", NUMBERS, "takes float and complex alone, got int64"),
+    ("winograd4", {**THREE, "weight": np.ones((1, 1, 3, 2))}, f"{KERNELS} 3x2, stride (1, 1), dilation (1, 1)"),
+    ("winograd4", {**THREE, "padding": 1, "stride": (1, 3)}, f"{KERNELS} 3x3, stride (1, 3), dilation (1, 1)"),
+    ("winograd4", {**THREE, "padding": 1, "dilation": (2, 1)}, f"{KERNELS} 3x3, stride (1, 1), dilation (2, 1)"),
+]
+
+
+@pytest.mark.parametrize(("algorithm", "given", "reason"), REFUSALS)
+def test_what_an_algorithm_cannot_do_it_refuses_by_name(algorithm: str, given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(NotImplementedError) as caught:
+        vectorized.conv2d(**given, algorithm=algorithm)
+    assert str(caught.value) == f"algorithm '{algorithm}' {reason}"
+
+
 def test_nan_and_infinity_go_where_their_windows_are(implementation: Any) -> None:
     y = implementation.conv2d([[[1, NAN, 2, 3.0]]], [[[[1, 1.0]]]])
     assert np.isnan(y).tolist() == [[[True, True, False]]]
@@ -248,8 +286,10 @@ def test_the_gradient_of_a_transposed_convolution(implementation: Any) -> None:
     assert grad_bias.tolist() == [1111, 2222]
 
 
-def test_the_gradient_of_complex_numbers_conjugates_as_pytorchs_does(implementation: Any) -> None:
+@pytest.mark.parametrize("dtype", ["c16", "O"])
+def test_the_gradient_of_complex_numbers_conjugates_as_pytorchs_does(implementation: Any, dtype: str) -> None:
     g, x, weight = 1 + 1j, 2 + 3j, 5 - 7j
+    given = [np.full((1, 1, 1, 1), value, dtype) for value in (g, x, weight)]
     for name in ("conv2d_backward", "conv_transpose2d_backward"):
-        got = getattr(implementation, name)([[[g]]], [[[x]]], [[[[weight]]]])
+        got = getattr(implementation, name)(*given)
         assert [a.item() for a in got] == [g * weight.conjugate(), g * x.conjugate(), g]

@@ -158,6 +158,9 @@ def test_a_size_that_is_too_small_or_absurd(formulas: Any) -> None:
     for name, sizes in (("W", (0, 1, 1, 0)), ("F", (7, 0, 1, 0)), ("S", (7, 3, 0, 0)), ("P", (7, 3, 1, -1))):
         with pytest.raises(ValueError, match=f"^{name} must be at least {int(name != 'P')}, got "):
             formulas.output_size(*sizes)
+    for name, sizes in (("F", (0, 2)), ("S", (2, 0))):
+        with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0"):
+            formulas.same_padding(*sizes)
     with pytest.raises(ValueError, match=r"^S must be at least 1, got 0"):
         formulas.max_pool(X, 1, 0)
     with pytest.raises(ValueError, match=r"^P must be at least 0, got -1"):
@@ -179,10 +182,11 @@ def test_a_size_that_is_too_small_or_absurd(formulas: Any) -> None:
         ((X[:0], [W0, W1], [b0, b1]), "X must have shape (A, B, C), at least one of each, got (0, 11, 4)"),
         ((X, W0, [b0]), "W must have shape (K, F, F, C), at least one of each, got (5, 5, 4)"),
         ((X, W0[np.newaxis, :4], [b0]), "W must have shape (K, F, F, C), at least one of each, got (1, 4, 5, 4)"),
+        ((X, np.zeros((0, 5, 5, 4)), np.zeros(0)), "W must have shape (K, F, F, C), at least one of each, got (0, 5, 5, 4)"),
         ((X[:, :, :3], [W0, W1], [b0, b1]), "W has shape (2, 5, 5, 4): filters of depth 4, but X has depth 3"),
         ((X, [W0, W1], [b0]), "b must have shape (2,), one value for each filter, got (1,)"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_volumes_that_do_not_fit_together(formulas: Any, arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match="shape") as caught:
@@ -220,6 +224,14 @@ def test_each_column_is_one_receptive_field() -> None:
     padded = np.pad(X, ((1, 1), (1, 1), (0, 0)))
     for column, (i, j) in zip(columns.T, np.ndindex(5, 5), strict=True):  # (11 - 5 + 2)/2 + 1 = 5
         assert np.array_equal(column, padded[i * 2 : i * 2 + 5, j * 2 : j * 2 + 5, :].ravel())
+
+
+def test_the_memory_of_the_columns_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.MEMORY", 8 * (2 * 2 * 4) * (2 * 3))
+    assert vectorized.formulas.im2col(X[:3, :4], F=2).shape == (16, 6)
+    monkeypatch.setattr("contract.MEMORY", 8 * (2 * 2 * 4) * (2 * 3) - 1)
+    with pytest.raises(ValueError, match=r"^the columns would have shape \(2, 2, 4, 2, 3\) and 768 bytes"):
+        vectorized.formulas.im2col(X[:3, :4], F=2)
 
 
 def test_both_write_the_same_sum_in_fractions() -> None:

@@ -15,13 +15,15 @@ def integers(*shape: int) -> np.ndarray:
     return RNG.integers(-4, 5, shape).astype(np.float64)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "c8"])
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
-def test_a_layer_is_the_plain_call(algorithm: str) -> None:
+def test_a_layer_is_the_plain_call(algorithm: str, dtype: str) -> None:
     size = 1 if algorithm == "pointwise" else 3
-    weight, bias = integers(6, 2, size, size), integers(6)
+    weight, bias = integers(6, 2, size, size).astype(dtype), integers(6).astype(dtype)
     options = {"groups": 2, "padding": 0 if size == 1 else (1, 2), "algorithm": algorithm}
     layer = Conv2d(weight, bias, **options)
-    for x in (integers(3, 4, 9, 7), integers(4, 5, 12), integers(1, 4, 30, 3), integers(3, 4, 9, 7)):
+    for shape in ((3, 4, 9, 7), (4, 5, 12), (1, 4, 30, 3), (3, 4, 9, 7)):
+        x = integers(*shape).astype(dtype)
         assert np.array_equal(layer(x), vectorized.conv2d(x, weight, bias, **options))
 
 

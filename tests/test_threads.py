@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blocks import EDGES, SIZES, Edge, check, run
+from blocks import EDGES, PADDED, SIZES, Edge, check, convolution, run
 from vectorized import ALGORITHMS, Conv2d, pointwise, strips, threads
 from verification.cases import Case
 from verification.compare import judge
@@ -18,6 +18,7 @@ from verification.oracles.exact import expected
 from verification.outcome import Log
 
 LARGEST = {" ".join(edge.name.split()[:-1]) or edge.name: edge for edge in EDGES}.values()  # of each row of sizes, the last
+WHOLE = [(module, name, getattr(module, name)) for module, name in SIZES]
 UNSHARED = ("im2col", "fft")  # products of whole images: BLAS's own threads do
 each_path = pytest.mark.parametrize("edge", LARGEST, ids=[edge.name for edge in LARGEST])
 
@@ -91,6 +92,19 @@ def test_numbers_with_all_their_digits(edge: Edge, number: int, share: Any, monk
         assert all(map(np.array_equal, one, results[0]))
     error_class = ALGORITHMS[edge.algorithm].error_class if edge.algorithm else "gamma"
     judge(case, expected(case), results[0], Log(), error_class)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("algorithm", ["shifted", "winograd2", "winograd4"])
+def test_one_image_that_would_be_one_block_is_cut_for_every_thread(
+    algorithm: str, number: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share(number)
+    for module, name, nbytes in WHOLE:
+        monkeypatch.setattr(module, name, nbytes)
+    case = convolution("conv2d", (24, 6), (4, 6, 3, 3, 2), PADDED, N=1)
+    check(case, run(case, algorithm), algorithm)
+    assert together[-1] == number
 
 
 @each_path

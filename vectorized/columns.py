@@ -88,27 +88,20 @@ def col2im(
     return result if batched else result[0]
 
 
-def zero_padded(x: Array, padding: Sides, dtype: np.dtype[Any], out: Array | None = None) -> Array:
-    """Return x (N, C, H, W) with its zeros around it, in ``dtype``: x itself where there is nothing to do.
-
-    ``out``, if given, is an array of an earlier call whose zeros still stand: only its middle is written.
-    """
+def zero_padded(x: Array, padding: Sides, dtype: np.dtype[Any]) -> Array:
+    """Return x (N, C, H, W) with its zeros around it, in ``dtype``: x itself where there is nothing to do."""
     (top, bottom), (left, right) = padding
     if padding == ((0, 0), (0, 0)) and x.dtype == dtype:
         return x
     N, C, H, W = x.shape
-    padded = np.zeros((N, C, top + H + bottom, left + W + right), dtype) if out is None else out[:N]
+    padded = np.zeros((N, C, top + H + bottom, left + W + right), dtype)
     padded[:, :, top : top + H, left : left + W] = x
     return padded
 
 
-def stretch(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair, out: Array | None = None) -> Array:
+def stretch(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair) -> Array:
     """Copy the windows of x (N, C, H, W), already padded, into (N, C, R, S, P, Q): one column for each window."""
-    view = windows(x, kernel, stride, dilation, count)
-    if out is None:
-        out = np.empty(view.shape, x.dtype)
-    np.copyto(out, view)
-    return out
+    return windows(x, kernel, stride, dilation, count).copy()
 
 
 def add_back(columns: Array, x: Array, stride: Pair, padding: Sides, dilation: Pair) -> None:

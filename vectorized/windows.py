@@ -90,9 +90,8 @@ def meeting(size: int, count: int, stride: int, offset: int) -> tuple[slice, sli
     last = min(count, -((offset - size) // stride))
     if last <= first:
         return slice(0, 0), slice(0, 0)
-    step = stride if last - first > 1 else 1
     start = first * stride + offset
-    return slice(first, last), slice(start, start + (last - first - 1) * step + 1, step)
+    return slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride)
 
 
 def phases(taps: int, dilation: int, stride: int) -> Iterator[tuple[slice, int, int]]:

@@ -121,6 +121,8 @@ def block_rows(rows: int, row_bytes: int, least: int) -> int:
 
     >>> block_rows(rows=10, row_bytes=2**21, least=1), block_rows(rows=10, row_bytes=2**10, least=2)
     (4, 5)
+    >>> block_rows(rows=16, row_bytes=2**21, least=3), block_rows(rows=5, row_bytes=2**24, least=1)  # six blocks; single rows
+    (3, 1)
     """
     blocks = max(least, -(-rows // max(1, BLOCK_BYTES // row_bytes)))
     return -(-rows // min(rows, blocks + -blocks % least))
