@@ -165,7 +165,7 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
 
 
 def add_flat_weight_gradient(a: Conv, g: Array, grad_w: Array) -> None:
-    """Do the work of ``add_weight_gradient`` on columns of whole rows, zeros where they wrap; threads share out the groups."""
+    """Do the work of ``weight_gradient`` on columns of whole rows, zeros where they wrap; threads share out the groups."""
     (N, K, P, Q), C, G = g.shape, a.x.shape[1], a.groups
     total, step = grad_w.reshape(G, K // G, -1), flat.steps(a, P, Q)  # (G, K/G, C/G*R*S)
     depth, taps, wide = C // G, total.shape[2], flat.row_width(a, Q, step[1])

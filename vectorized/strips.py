@@ -27,9 +27,8 @@ def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) block by block, with the filters as rows (G, K/G, C/G*R*S).
 
     Memory, for each thread: one block of columns (STRIP_BYTES; twice that for very deep filters, or one row of windows if that
-    is more) and the padded pixels
-    that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma. Source: Chellapilla, Puri, Simard,
-    2006; cuDNN's tiling of it.
+    is more) and the padded pixels that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma.
+    Source: Chellapilla, Puri, Simard, 2006; cuDNN's tiling of it.
     """
     (N, K, P, Q), G = y.shape, a.groups
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
@@ -56,7 +55,7 @@ def work_of(a: Conv, y: Array) -> int:
 
 
 def blocks_of(a: Conv, y: Array) -> list[Block]:
-    """Return the blocks of y (N, K, P, Q): STRIP_BYTES of columns at most, or twice that, and some for each thread if that pays."""
+    """Return the blocks of y (N, K, P, Q), each of at most STRIP_BYTES of columns, and some for each thread if that pays."""
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
     threads = parts(work_of(a, y))
     threads = threads if LEAST_COLUMNS * threads <= N * P * Q else 1
