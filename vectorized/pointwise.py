@@ -27,13 +27,13 @@ def refusal(a: Conv) -> str | None:
 def pointwise(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) by one product of the filters (G, K/G, C/G) and the pixels as they stand.
 
-    Memory: none; with a stride, an x that is not contiguous, or 2*C filters and more, one image of C*P*Q values. Arithmetic:
+    Memory: none; with a stride, an x that is not contiguous, or more than 2*C filters, one image of C*P*Q values. Arithmetic:
     N*K*(C/groups)*P*Q multiplications. Error class: gamma.
     """
     (N, K, P, Q), C, G = y.shape, a.x.shape[1], a.groups
     rows, columns = (slice(None, None, s if n > 1 else None) for s, n in zip(a.stride, (P, Q), strict=True))
     bias = None if a.bias is None else a.bias.astype(y.dtype).reshape(G, K // G, 1)
-    with_ones = bias is not None and G == 1 and K >= 2 * C and filters.size <= FEW
+    with_ones = bias is not None and G == 1 and K > 2 * C and filters.size <= FEW
     if bias is not None and with_ones:  # pixels are fewer than results: copied, below them a row of ones for the bias
         filters, bias = np.concatenate([filters, bias], 2), None
     macs = y.size * (C // G) // 2  # nothing is copied, so less is saved
