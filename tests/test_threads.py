@@ -177,3 +177,11 @@ def test_an_error_is_raised_when_all_have_ended(share: Any) -> None:
     with pytest.raises(ZeroDivisionError):
         threads.each(fail_or_linger, range(2), 10)
     assert ended
+
+
+@pytest.mark.parametrize(("value", "most"), [("1", 1), ("2,1", 2), ("0", 1), ("", 99), ("many", 99)])
+def test_omp_num_threads_is_respected(value: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = threads.workers()
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert threads.workers() == min(cores, most)
