@@ -2,7 +2,7 @@
 
 ``torch`` and ``tensordot`` are known by these names; any other name is a module with functions of the contract (``naive``,
 ``vectorized``, your own), and ``module:NAME`` passes ``algorithm=NAME`` to its ``conv2d``; ``module:fast`` passes
-``accuracy="fast"``.
+``accuracy="fast"``. A ``conv2d`` without a bias gets it added.
 """
 
 # ruff: noqa: PLC0415 - torch is imported in its own processes only
@@ -65,8 +65,16 @@ def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> tuple[Ca
     positional: list[Any] = [arrays[n] for n in names if (n, layer.operation) != ("bias", "conv2d_backward")]
     if not layer.operation.startswith("conv"):
         positional.append(_int_or_pair((layer.R, layer.S)))
+    error_class = getattr(function, "error_class", "gamma")
+    if layer.operation == "conv2d" and not {"bias", "kwargs"} & set(signature(function).parameters):
+        function = _with_bias(function, positional.pop())
     chosen = _chosen(positional, options) if name == "vectorized" and layer.operation == "conv2d" else algorithm
-    return lambda: function(*positional, **options), getattr(table.get(chosen, function), "error_class", "gamma"), chosen
+    return lambda: function(*positional, **options), getattr(table.get(chosen), "error_class", error_class), chosen
+
+
+def _with_bias(convolve: Callable[..., Array], bias: Array) -> Callable[..., Array]:
+    """Return a convolution that has no bias with its bias."""
+    return lambda *arguments, **options: convolve(*arguments, **options) + bias[:, np.newaxis, np.newaxis]
 
 
 def _chosen(arguments: list[Array], options: dict[str, Any]) -> str:

@@ -1,12 +1,15 @@
 """The benchmark's judge: who is right passes, and whoever is a little more than the bound away does not."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import vectorized
 from benchmarks.contestants import as_arrays, inputs, prepare
 from benchmarks.judge import WEAKER, error_over_bound, gamma, judge, terms
 from benchmarks.layers import Layer, conv, pool
@@ -120,3 +123,20 @@ def test_the_bound_is_of_the_magnitudes(layer: Layer, tmp_path: Path) -> None:
     (magnitudes,) = naive(layer, arrays)
     assert (gamma(terms(layer)[0], "float32") * magnitudes < bound).all()  # the judge's own error comes on top: little
     assert (bound < 1.000001 * gamma(terms(layer)[0], "float32") * magnitudes).all()
+
+
+def test_a_convolution_without_a_bias_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plain(x: Any, weight: Any, *, stride: Any, padding: Any) -> Any:
+        return vectorized.conv2d(x, weight, stride=stride, padding=padding)
+
+    def twice(x: Any, weight: Any, bias: Any, *, stride: Any, padding: Any) -> Any:
+        return vectorized.conv2d(x, weight, 2 * bias, stride=stride, padding=padding)
+
+    x, weight, bias = inputs(JUDGED[0], "float64", 1).values()
+    options = {"stride": 2, "padding": 1}
+    added = plain(x, weight, **options) + bias[:, np.newaxis, np.newaxis]
+    for function, due in ((plain, added), (twice, twice(x, weight, bias, **options))):
+        monkeypatch.setitem(sys.modules, "someones", SimpleNamespace(conv2d=function))
+        prepared = prepare("someones", JUDGED[0], inputs(JUDGED[0], "float64", 1))
+        assert prepared is not None
+        np.testing.assert_array_equal(prepared[0](), due)
