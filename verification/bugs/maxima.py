@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from contract import Array, lowest
-from verification.bugs.bend import Arguments, Bug, after, bend
+from verification.bugs.bend import Arguments, Bug, Right, after, around, bend, pair
 from verification.bugs.reference import Axis, Reference
 
 MAX, MAX_GRAD = ("max_pool2d",), ("max_pool2d_backward",)
@@ -42,6 +42,32 @@ def _padding_wins(self: Reference, values: Array, valid: Array) -> Array:
 def _fill(self: Reference, dtype: np.dtype[Any]) -> Any:  # noqa: ARG001
     """Pad with the lowest finite number."""
     return np.finfo(dtype).min if dtype.kind == "f" else lowest(dtype)
+
+
+def _from_lowest(wanted: Any) -> Any:
+    """Start the maximum from the lowest finite number, where ``wanted(y, a)`` holds: windows of nothing but -inf give that."""
+
+    def change(y: Any, a: Arguments) -> Any:
+        values = y[0] if isinstance(y, tuple) else y
+        if values.dtype.kind != "f" or not wanted(y, a):
+            return y
+        values = np.maximum(values, np.finfo(values.dtype).min)
+        return (values, y[1]) if isinstance(y, tuple) else values
+
+    return after(change)
+
+
+def _lowest_goes_nowhere(f: Right, a: Arguments) -> Any:
+    """Lose the gradient of a window of nothing but -inf: no value is larger than the one that the search starts from."""
+    x, g = np.asarray(a["x"]), np.asarray(a["grad_output"])
+    if x.dtype.kind != "f" or g.ndim != x.ndim:
+        return f(a)
+    options = {name: a[name] for name in ("stride", "padding", "dilation", "rounding")}
+    try:
+        maxima = Reference().max_pool2d(x, a["kernel_size"], **options)
+    except (TypeError, ValueError):
+        return f(a)
+    return f(a | {"grad_output": np.where(np.isneginf(maxima), 0, g).astype(g.dtype)} if maxima.shape == g.shape else a)
 
 
 def _last_pixel(self: Reference, frame: Array, index: Any, stamps: Array) -> None:  # noqa: ARG001
@@ -102,6 +128,21 @@ MAXIMA = (
         bend(fill=_fill, winner=_padding_wins),
     ),
     Bug(
+        "maximum starts at the lowest finite number",
+        "in float32, without padding, the maximum starts from the lowest finite number: windows of nothing but -inf give that",
+        MAX,
+        "footprint",
+        _from_lowest(lambda y, a: np.asarray(a["x"]).dtype == np.float32 and pair(a["padding"]) == (0, 0)),  # noqa: ARG005
+        "ONNX Runtime",
+    ),
+    Bug(
+        "without indices from the lowest finite number",
+        "without indices, the maximum starts from the lowest finite number",
+        MAX,
+        "footprint",
+        _from_lowest(lambda y, a: not isinstance(y, tuple) and pair(a["padding"]) == (0, 0)),
+    ),
+    Bug(
         "padding of the highest unsigned number",
         "unsigned integers are padded with -1, which is their highest value",
         MAX,
@@ -134,6 +175,13 @@ GRADIENTS = (
         MAX_GRAD,
         "geometry",
         bend(add_at=_last_pixel),
+    ),
+    Bug(
+        "gradient of -inf goes nowhere",
+        "the gradient of a window of nothing but -inf is lost: no value is larger than the one that the search starts from",
+        MAX_GRAD,
+        "ties",
+        around(_lowest_goes_nowhere),
     ),
 )
 
