@@ -133,3 +133,24 @@ def test_who_speaks_its_language_is(check: str) -> None:
         return plain_einsum(x, weight, bias, stride)
 
     assert verdict(check, "conv2d", conv2d=conv2d).verdict == "failed"
+
+
+def test_a_result_without_cells_where_no_filter_fits_is_a_habit() -> None:
+    def empty(x: Any, weight: Any) -> Any:
+        P, Q = (max(x.shape[2 + i] - weight.shape[2 + i] + 1, 0) for i in (0, 1))
+        return plain_einsum(x, weight) if P * Q else np.zeros((len(x), len(weight), P, Q))
+
+    found = verdict("errors", "conv2d", conv2d=empty)
+    assert found.verdict == "passed", found.failure
+    assert "the window is 3x2, the image 2x1" in found.log.policies["accepts what the contract refuses"]
+
+
+def test_numbers_where_no_filter_fits_are_not() -> None:
+    def changed_places(x: Any, weight: Any) -> Any:
+        if all(x.shape[2 + i] <= weight.shape[2 + i] for i in (0, 1)):
+            return plain_einsum(weight, x).swapaxes(0, 1)
+        return plain_einsum(x, weight)
+
+    found = verdict("errors", "conv2d", conv2d=changed_places)
+    assert found.verdict == "failed"
+    assert "the window is 3x2, the image 2x2: must raise ValueError, but it returned shape (2, 6, 2, 1)" in str(found.failure)
