@@ -13,6 +13,7 @@ from verification.bugs import BUGS, Bug, channels, edges, gradients, layouts, ma
 from verification.cases import Case
 from verification.diagnosis import explain
 from verification.diagnosis.likeness import RIGHT, due, likeness
+from verification.diagnosis.reading import LEFT_OUT
 from verification.diagnosis.results import run
 from verification.diagnosis.samples import samples
 from verification.implementation import Implementation
@@ -182,6 +183,72 @@ def test_an_exception_is_said_and_what_cures_it() -> None:
     sentences = explain(Implementation("fussy", {"max_pool2d": fussy}), Failure("", case))
     assert sentences[0] == "It raises BufferError: not contiguous; the result should have shape (1, 2, 2, 2)."
     assert "With plain copies of the same arrays the result is right: their layout in memory is misread." in sentences
+
+
+def beyond(most: int) -> Any:
+    """Return a convolution that leaves a tap out at dilations beyond this."""
+
+    def conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, dilation: int = 1) -> Any:
+        w = weight.copy()
+        w[..., -1, 0] *= dilation <= most
+        return RIGHT.functions["conv2d"](x, w, bias, stride=stride, dilation=dilation, rounding="floor")
+
+    return conv2d
+
+
+@pytest.mark.parametrize(("most", "dilation"), [(4, 5), (2, 3), (0, 1)])
+def test_a_tap_that_is_left_out_is_named_and_no_stride(most: int, dilation: int) -> None:
+    x, weight = small_integers((1, 2, 17, 19)), small_integers((3, 2, 3, 3))
+    case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {"dilation": dilation} if dilation > 1 else {})
+    text = " ".join(explain(Implementation("beyond", {"conv2d": beyond(most)}), Failure("", case)))
+    assert f"through weight[0, 0, 2, 0]; it does not; weight[:, :, 2, 0] is {LEFT_OUT}." in text
+    assert "taken as" not in text
+    assert (f"The result is right without dilation={dilation}." in text) == (dilation > 1)
+
+
+def test_a_filter_that_is_left_out_leaves_no_option_to_blame() -> None:
+    x, weight = small_integers((1, 1, 6, 8)), small_integers((2, 1, 1, 1))
+    case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {"dilation": 9})
+    zeros = Implementation("zeros", {"conv2d": lambda *a, **o: 0 * RIGHT.functions["conv2d"](*a, **o)})
+    text = " ".join(explain(zeros, Failure("", case)))
+    assert "all of weight is left out" in text
+    assert "taken as" not in text
+
+
+KEPT = {
+    "results cached by id": "After other numbers were written to x, the same call still gives the result for the old ones",
+    "filters cached by address": "After other numbers were written to weight, the same call still gives the result for the old",
+    "filters cached by shape": "Two calls of the same sizes, and the second is made with the weight of the first",
+    "gradients accumulate": "gives two results, the first one right",
+    "options remembered": "After calls of other sizes, and with other options, the same call gives another result",
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("earlier", [0, 3])
+def test_what_is_kept_between_calls_is_said_and_nothing_else_is_blamed(name: str, earlier: int) -> None:
+    bug = next(bug for bug in BUGS if bug.name == name)
+    implementation, operation = bug.implementation(), bug.operations[0]
+    calls = [case for case in samples(operation) if case.dtype == np.float64][: earlier + 1]
+    for case in calls:
+        run(implementation, case)
+    (sentence,) = explain(implementation, Failure("", calls[-1]))
+    assert KEPT[name] in sentence or (earlier and bug.sentence in sentence)
+
+
+def test_a_sum_that_lacks_a_term_is_not_called_arithmetic_of_few_bits() -> None:
+    rng = np.random.default_rng(0)
+    x, weight = (rng.standard_normal(shape) for shape in ((1, 40, 5, 5), (1, 40, 3, 3)))
+    case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {})
+
+    def forgetful(x: Any, weight: Any, bias: Any = None) -> Any:
+        w = weight.copy()
+        w[:, 33:, 2, 2] = 0
+        return RIGHT.functions["conv2d"](x, w, bias)
+
+    text = " ".join(explain(Implementation("forgetful", {"conv2d": forgetful}), Failure("", case)))
+    assert "bits" not in text
+    assert text
 
 
 def test_a_fault_of_earlier_calls_is_said() -> None:

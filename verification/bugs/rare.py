@@ -83,12 +83,16 @@ def _unbatched_widens(y: Any, _: Arguments) -> Any:
     return y.astype(np.float64) if y.ndim == 3 and y.dtype == np.float32 else y
 
 
-def _far_strides(a: Arguments) -> Arguments:
-    """Know strides up to 3 only, and take a longer one for 3 where that makes no difference to the size of the result."""
-    w = np.array(a["weight"])
-    if max(pair(a["stride"])) > 3:
-        w[..., -1, -1] = 0
-    return {"weight": w}
+def _without_last_tap(option: str, most: int) -> Any:
+    """Leave the last tap out where an option goes beyond what was tried."""
+
+    def change(a: Arguments) -> Arguments:
+        w = np.array(a["weight"])
+        if max(pair(a[option])) > most:
+            w[..., -1, -1] = 0
+        return {"weight": w}
+
+    return before(change)
 
 
 def _indices(change: Any) -> Any:
@@ -162,7 +166,8 @@ BUGS = (
     ),
     Bug("depthwise rest", "depthwise channels past a block of 16 lack their last tap", CONV, "sizes", before(_depthwise_rest)),
     Bug("unbatched widens", "float32 comes out as float64 where there is no batch", CONV, "dtype", after(_unbatched_widens)),
-    Bug("far strides", "strides beyond 3 lose the last tap", CONV, "sizes", before(_far_strides)),
+    Bug("far strides", "strides beyond 3 lose the last tap", CONV, "sizes", _without_last_tap("stride", 3)),
+    Bug("far dilations", "dilations beyond 4 lose the last tap", CONV, "sizes", _without_last_tap("dilation", 4)),
     Bug(
         "indices in 16 bits",
         "indices are kept in 16 bits: planes of more than 65536 pixels wrap around",

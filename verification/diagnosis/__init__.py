@@ -12,9 +12,11 @@ import numpy as np
 
 from contract import Array
 from verification.cases import Case
+from verification.diagnosis.keeping import keeping
 from verification.diagnosis.likeness import RIGHT, Likeness, affordable, due, likeness
+from verification.diagnosis.options import taken_as
 from verification.diagnosis.precision import precision, whole
-from verification.diagnosis.reading import near, read_off, taken_as
+from verification.diagnosis.reading import LEFT_OUT, Small, near, read_off
 from verification.diagnosis.results import Result, run
 from verification.implementation import Implementation
 from verification.outcome import Failure
@@ -23,6 +25,8 @@ SECONDS = 2.0
 NOTHING = "No planted bug behaves like this, and no option taken for another value explains it."
 FINE = "A small call with these options, probed with one-hot arrays, reads the cells that it should."
 ALONE = "Called again, alone, it gives the right result: what is wrong depends on earlier calls, on threads, or on the arrays."
+KEPT = "With copies of the same arrays the result is right: it seems to keep something between calls."
+LAYOUT = "With plain copies of the same arrays the result is right: their layout in memory is misread."
 AXES = {4: ("image", "channel", "row", "column"), 3: ("channel", "row", "column")}
 
 
@@ -45,10 +49,13 @@ def _found(implementation: Implementation, case: Case, deadline: float) -> Itera
         alike = likeness(implementation, case, deadline)
         yield from _named(alike)
         return
-    got, right = run(implementation, case), run(RIGHT, due(implementation, case))
+    got, right, small = run(implementation, case), run(RIGHT, due(implementation, case)), near(implementation, case)
     if got is None or right is None:
         return
     yield from _outside(got, right)
+    if small is not None and (kept := keeping(implementation, small, case.dtype, deadline)):
+        yield kept  # what other calls seem to show may be of the calls before them
+        return
     alike = likeness(implementation, case, deadline)
     explained = bool(alike.bugs)
     yield from _named(alike)
@@ -56,12 +63,12 @@ def _found(implementation: Implementation, case: Case, deadline: float) -> Itera
         yield from [] if explained else [ALONE]
         return
     if got.error is None and right.error is None:
-        read = _read(implementation, case, explained, deadline)
-        lost = precision(RIGHT, case, got) if read in ("", FINE) else ""
+        read = _read(implementation, small, explained, deadline)
+        lost = precision(implementation, RIGHT, case, got) if read in ("", FINE) else ""
         yield from filter(None, [read, lost])
         if read in ("", FINE) and whole(case):
             yield from _where(got, right)
-        explained = explained or bool(lost) or read not in ("", FINE)
+        explained = explained or bool(lost) or (read not in ("", FINE) and LEFT_OUT not in read)
     if not explained:
         yield from _cures(implementation, case, deadline)
 
@@ -89,15 +96,14 @@ def _outside(got: Result, right: Result) -> Iterator[str]:
         yield f"It returns dtype {got.dtypes()}; the result should have dtype {right.dtypes()}."
 
 
-def _read(implementation: Implementation, case: Case, explained: bool, deadline: float) -> str:
+def _read(implementation: Implementation, small: Small | None, explained: bool, deadline: float) -> str:
     """Return what the one-hot probe reads off, and what options must be taken for, in words."""
-    small = near(implementation, case)
     if small is None or time.monotonic() > deadline:
         return ""
     cell = read_off(implementation, small)
     if cell == "":
         return "" if explained else FINE
-    options = taken_as(implementation, small, deadline)
+    options = [] if cell is not None and LEFT_OUT in cell else taken_as(implementation, small, deadline)
     if explained and len(options) > 1:
         options = []  # several would do, and what it is has been said
     sentence = ": ".join(filter(None, [cell, " or ".join(options[:3])]))
@@ -131,9 +137,9 @@ def _some(name: str, wrong: Array, axis: int) -> str:
 
 def _cures(implementation: Implementation, case: Case, deadline: float) -> Iterator[str]:
     """Yield what can be left out of the case to make the result right."""
-    plain = {n: _plain(v) if isinstance(v, np.ndarray) else v for n, v in case.arguments.items()}
-    if _is_right(implementation, replace(case, arguments=plain)):
-        yield "With plain copies of the same arrays the result is right: their layout in memory is misread."
+    arrays = {n: v for n, v in case.arguments.items() if isinstance(v, np.ndarray)}
+    if _is_right(implementation, replace(case, arguments={**case.arguments, **{n: _plain(v) for n, v in arrays.items()}})):
+        yield KEPT if all(map(_is_plain, arrays.values())) else LAYOUT
         return
     cured = []
     for name in case.options:
@@ -150,6 +156,11 @@ def _cures(implementation: Implementation, case: Case, deadline: float) -> Itera
 def _plain(array: Array) -> Array:
     """Return a copy in C order and native byte order."""
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _is_plain(array: Array) -> bool:
+    """Return whether an array is what ``_plain`` makes of it."""
+    return type(array) is np.ndarray and array.flags.carray and array.dtype.isnative
 
 
 def _is_right(implementation: Implementation, case: Case) -> bool:

@@ -1,0 +1,145 @@
+"""Whether an implementation keeps something from call to call: the same call, made after others, comes out otherwise.
+
+Calls are made in sizes that it has hardly seen: what is right there at first, and wrong later, is wrong for what came between.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from verification.cases import Case
+from verification.diagnosis.likeness import RIGHT, due
+from verification.diagnosis.reading import Small
+from verification.diagnosis.results import Result, run
+from verification.diagnosis.samples import samples
+from verification.implementation import Implementation
+
+IMAGES = 3
+TIMES = range(19, 80)  # as many filters, or channels of a pool: one of these, by chance
+ATTEMPTS = 3  # at a size for which nothing is kept yet
+OTHERS = 8  # calls in between
+IDS = 20_000
+SAME = "The same call, made twice in a row on the same arrays, gives two results"
+
+
+def keeping(implementation: Implementation, small: Small, dtype: np.dtype[Any], deadline: float) -> str:
+    """Return what an implementation keeps between calls, in a sentence; "" if none of these calls shows that it does."""
+    taken = [np.empty(1) for _ in range(IDS)]  # ids of arrays that are gone, of which something may be kept
+    for times in random.sample(TIMES, ATTEMPTS):
+        first, second = (numbered(unseen(small, times), dtype, seed) for seed in (0, 1))
+        if _wrong(implementation, first) is None:
+            break
+    else:
+        return ""  # it is wrong from the start
+    if _wrong(implementation, first) is not None:
+        return f"{SAME}, the first one right: something is kept between calls, or memory is used that nobody has set."
+    found: Iterator[str] = (
+        sentence
+        for attempt in (_other_numbers, _changed_in_place, _other_calls)
+        if time.monotonic() < deadline and (sentence := attempt(implementation, first, second))
+    )
+    sentence = next(found, "")
+    del taken
+    return sentence
+
+
+def _other_numbers(implementation: Implementation, first: Case, second: Case) -> str:
+    """Call with other arrays of the same sizes."""
+    got = _wrong(implementation, second)
+    if got is None:
+        return ""
+    before, right = (run(RIGHT, due(implementation, case)) for case in (first, second))
+    if before is None or right is None:
+        return ""
+    start = "Two calls of the same sizes, and the second"
+    stale = [
+        name
+        for name in _arrays(first)
+        if _gives(implementation, got, {**second.arguments, name: first.arguments[name]}, second)
+    ]
+    if got.alike(before):
+        return f"{start} gives the result of the first: what is kept between calls is known by its sizes alone."
+    if stale:
+        return f"{start} is made with the {stale[0]} of the first: what is kept between calls is known by its sizes alone."
+    if len(got.arrays) == len(before.arrays) and got.error is None:
+        sums = tuple(a + b for a, b in zip(before.arrays, right.arrays, strict=True))
+        if got.alike(Result(sums)):
+            return f"{start} is added to the result of the first: what adds up in memory must start from 0 in each call."
+    return f"{start} is wrong: the first has left something behind."
+
+
+def _changed_in_place(implementation: Implementation, first: Case, second: Case) -> str:
+    """Call twice with the same arrays, one of which has got other numbers in between."""
+    for name in _arrays(first):
+        case = _copied(first)
+        run(implementation, case)
+        case.arguments[name][...] = second.arguments[name]
+        if (got := _wrong(implementation, case)) is not None:
+            stale = _gives(implementation, got, first.arguments, first)
+            gives = "still gives the result for the old ones" if stale else "gives a wrong result"
+            return (
+                f"After other numbers were written to {name}, the same call {gives}: it seems to keep results between calls "
+                f"(a cache keyed by id(), or by an address?). Once an array is gone, another may get its id."
+            )
+    return ""
+
+
+def _other_calls(implementation: Implementation, first: Case, second: Case) -> str:
+    """Call with other sizes and options in between."""
+    for call in islice(samples(first.operation), OTHERS):
+        run(implementation, call)
+    if _wrong(implementation, first) is None and _wrong(implementation, _copied(second)) is None:
+        return ""
+    return "After calls of other sizes, and with other options, the same call gives another result: something of them is kept."
+
+
+def unseen(small: Small, times: int) -> Small:
+    """Return a geometry with so many times the channels or filters."""
+    if len(small.weight) == 2:
+        return small._replace(image=(times, *small.image[1:]), result=(times, *small.result[1:]))
+    axis, weight = int(small.operation.startswith("conv_transpose2d")), list(small.weight)
+    weight[axis] *= times
+    return small._replace(weight=tuple(weight), result=(small.result[0] * times, *small.result[1:]))
+
+
+def numbered(small: Small, dtype: np.dtype[Any], seed: int) -> Case:
+    """Return a call with small whole numbers, no maximum twice in a window."""
+    rng = np.random.default_rng(seed)
+    x = rng.permuted(np.arange(IMAGES * int(np.prod(small.image))).reshape(IMAGES, -1) % 97, axis=1) + 1
+    x = x.reshape(IMAGES, *small.image)
+    weight = None if len(small.weight) == 2 else rng.integers(1, 4, small.weight)
+    if weight is not None:
+        x = x % 5
+    primary = x if small.primary == "x" else rng.integers(1, 5, (IMAGES, *small.result))
+    case = small.case(primary, weight, x)
+    given = {name: v.astype(dtype) if isinstance(v, np.ndarray) else v for name, v in case.arguments.items()}
+    return replace(case, arguments=given)
+
+
+def _wrong(implementation: Implementation, case: Case) -> Result | None:
+    """Return what the implementation gives for a call if that is wrong; if it is not, or cannot be told, ``None``."""
+    got, right = run(implementation, case), run(RIGHT, due(implementation, case))
+    if got is None or right is None:
+        return None
+    if got.error is None and implementation.error_class(case.operation) != "gamma":
+        got = Result(tuple(np.rint(v) if v.dtype.kind in "fc" else v for v in got.arrays))
+    return None if got.alike(right) else got
+
+
+def _gives(implementation: Implementation, got: Result, arguments: Any, case: Case) -> bool:
+    """Return whether these arguments would rightly give what was got."""
+    right = run(RIGHT, due(implementation, replace(case, arguments=arguments)))
+    return right is not None and got.alike(right)
+
+
+def _arrays(case: Case) -> list[str]:
+    return [name for name, value in case.arguments.items() if isinstance(value, np.ndarray)]
+
+
+def _copied(case: Case) -> Case:
+    return replace(case, arguments={n: v.copy() if isinstance(v, np.ndarray) else v for n, v in case.arguments.items()})
