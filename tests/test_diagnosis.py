@@ -145,7 +145,7 @@ def test_a_cell_and_an_option_are_named_in_one_sentence() -> None:
     x, weight = small_integers((1, 1, 3, 6)), small_integers((1, 1, 1, 2))
     case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {"stride": 2})
     assert (
-        "y[0, 0, 0, 1] should read x[0, 0, 0, 2] through weight[0, 0, 0, 0]; "
+        "With these options and x of shape (1, 1, 7, 8), y[0, 0, 0, 1] should read x[0, 0, 0, 2] through weight[0, 0, 0, 0]; "
         "it reads x[0, 0, 0, 1] through weight[0, 0, 0, 0]: stride_w is taken as 1 (it is 2)."
     ) in explain(Implementation("one_stride", {"conv2d": one_stride}), Failure("", case))
 
@@ -234,6 +234,80 @@ def test_what_is_kept_between_calls_is_said_and_nothing_else_is_blamed(name: str
         run(implementation, case)
     (sentence,) = explain(implementation, Failure("", calls[-1]))
     assert KEPT[name] in sentence or (earlier and bug.sentence in sentence)
+
+
+def relu(x: Any, weight: Any, bias: Any = None) -> Any:
+    return np.maximum(RIGHT.functions["conv2d"](x, weight, bias), 0)
+
+
+def halved(x: Any, kernel_size: Any) -> Any:
+    return RIGHT.functions["avg_pool2d"](x, kernel_size) * 0.75
+
+
+def crossed(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = RIGHT.functions["conv2d"](x, weight)
+    return y if bias is None else y + (bias if len(bias) == y.shape[-1] else bias[:, np.newaxis, np.newaxis])
+
+
+def missing_last(x: Any, weight: Any, bias: Any = None, stride: Any = 1) -> Any:
+    y = RIGHT.functions["conv2d"](x, weight, bias, stride=stride, rounding="floor")
+    y[..., -1] *= np.max(stride) == 1
+    return y
+
+
+def scaling(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = RIGHT.functions["conv2d"](x, weight, bias)
+    weight *= 0.5
+    return y
+
+
+def on_top(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = np.empty((len(x), len(weight), *(x.shape[i] - weight.shape[i] + 1 for i in (2, 3))), x.dtype)
+    y += RIGHT.functions["conv2d"](x, weight, bias)
+    return y
+
+
+def mean_over_images(grad_output: Any, x: Any, weight: Any) -> Any:
+    grad_x, grad_weight, grad_bias = RIGHT.functions["conv2d_backward"](grad_output, x, weight)
+    return grad_x, grad_weight, grad_bias / len(x) / 2
+
+
+def far_channel(x: Any, weight: Any, bias: Any = None) -> Any:
+    return RIGHT.functions["conv2d"](x[:, [0, 1, 2, 0]], weight, bias)
+
+
+def further(x: Any, weight: Any, bias: Any = None, dilation: int = 1) -> Any:
+    return RIGHT.functions["conv2d"](x, weight, bias, dilation=dilation + 1 if dilation > 1 else 1)
+
+
+def tripled_images(case: Case) -> Case:
+    arguments = {name: v for name, v in case.arguments.items() if name != "bias"}
+    return Case("conv2d_backward", {"grad_output": small_integers((2, 6, 5, 7)), **arguments}, {})
+
+
+FOUND = [
+    (relu, case_of("conv2d"), "y has 0 for everything negative, as after a ReLU."),
+    (halved, Case("avg_pool2d", {"x": small_integers((1, 2, 4, 6)), "kernel_size": 2}, {}), "y is 3/4 times what it should be"),
+    (crossed, Case("conv2d", {**case_of("conv2d").arguments, "x": small_integers((1, 4, 5, 8))}, {}), "and gets bias[1]."),
+    (missing_last, case_of("conv2d", stride=2), "Of the result above, only these are wrong: column 3 (the last)."),
+    (scaling, case_of("conv2d"), "It writes to weight, which the caller still needs"),
+    (
+        on_top,
+        Case("conv2d", {"x": small_integers((1, 1, 4, 5)), "weight": small_integers((2, 1, 2, 2)), "bias": None}, {}),
+        "an array (from np.empty, say) is used before it is set",
+    ),
+    (mean_over_images, tripled_images(case_of("conv2d")), "grad_bias is 1/6 times what it should be, everywhere."),
+    (mean_over_images, tripled_images(case_of("conv2d")), "Wrong: grad_bias; right: grad_x and grad_weight."),
+    (far_channel, case_of("conv2d"), "should read x[0, 3, 0, 0] through weight[0, 3, 0, 0]; it reads x[0, 0, 0, 0] through"),
+    (further, case_of("conv2d", dilation=2), "dilation_h is taken as 3 (it is 2) and dilation_w is taken as 3 (it is 2)"),
+]
+
+
+@pytest.mark.parametrize(("function", "case", "said"), FOUND, ids=[f"{f[0].__name__}-{i}" for i, f in enumerate(FOUND)])
+def test_what_no_planted_bug_does_is_found_by_looking(function: Any, case: Case, said: str) -> None:
+    text = " ".join(explain(Implementation(function.__name__, {case.operation: function}), Failure("", case)))
+    assert said in text
+    assert "taken as" not in text or "taken as" in said
 
 
 def test_a_sum_that_lacks_a_term_is_not_called_arithmetic_of_few_bits() -> None:

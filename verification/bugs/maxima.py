@@ -92,6 +92,11 @@ def _in_window(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis])
     return taps
 
 
+def _by_height(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis]) -> Array:  # noqa: ARG001
+    found: Array = row * v[0].size + column
+    return found
+
+
 def _in_batch(y: Array, a: Arguments) -> Array:
     """Count the cells of all planes before this one."""
     h, w = np.shape(a["x"])[-2:]
@@ -196,6 +201,7 @@ INDICES = (
     Bug("index in the window", "indices count the cells of the window", MAX, "geometry", bend(index=_in_window)),
     Bug("index in the batch", "indices count the cells of all planes before", MAX, "exact", indices(_in_batch)),
     Bug("index column by column", "indices count column by column", MAX, "geometry", indices(_column_major)),
+    Bug("index by the height", "a row counts for as many cells as the image is high", MAX, "geometry", bend(index=_by_height)),
     Bug("indices int32", "indices are int32", MAX, "dtype", indices(lambda y, _: y.astype(np.int32))),
     Bug(
         "indices first",

@@ -1,13 +1,15 @@
-"""Whether an implementation keeps something from call to call: the same call, made after others, comes out otherwise.
+"""Whether calls depend on one another: an implementation writes to its arguments, or keeps something from call to call.
 
-Calls are made in sizes that it has hardly seen: what is right there at first, and wrong later, is wrong for what came between.
+For the second, calls are made in sizes that it has hardly seen: what is right there at first, and wrong later, is wrong for
+what came between.
 """
 
 import random
 import time
-from collections.abc import Iterator
+import warnings
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,42 @@ ATTEMPTS = 3  # at a size for which nothing is kept yet
 OTHERS = 8  # calls in between
 IDS = 20_000
 SAME = "The same call, made twice in a row on the same arrays, gives two results"
+UNSET = "The result changes with what was in memory before: an array (from np.empty, say) is used before it is set."
+UNSTEADY = "The same call, on the same arrays, gives different results: by random numbers, threads, or memory that is not set?"
+
+
+def writes(implementation: Implementation, case: Case) -> str:
+    """Return to which of its arguments a call writes, in a sentence."""
+    mine = _copied(case)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        with suppress(Exception):
+            implementation(mine)
+    names = [n for n in _arrays(case) if not Result((mine.arguments[n],)).alike(Result((_copied(case).arguments[n],)))]
+    return f"It writes to {' and '.join(names)}, which the caller still needs: the next call is given other numbers." * bool(
+        names
+    )
+
+
+def unset(implementation: Implementation, case: Case, right: Result) -> str:
+    """Return a sentence if results follow what is left in the memory that is given for them."""
+    found = []
+    for number in (np.nan, 0, np.nan, 0):
+        for array in right.arrays:
+            fill = 77 if array.dtype.kind in "iu" and number != 0 else number
+            left = [np.full(array.size, fill, array.dtype) for _ in range(8)]
+            del left
+        found.append(run(implementation, case))
+    first, second, third, fourth = found
+    if first is None or second is None or third is None or fourth is None:
+        return ""
+    return UNSET if first.alike(third) and second.alike(fourth) and not first.alike(second) else ""
+
+
+def unsteady(implementation: Implementation, case: Case) -> str:
+    """Return a sentence if the same call gives different results."""
+    found = [run(implementation, case) for _ in range(5)]
+    return UNSTEADY if any(a is not None and b is not None and not a.alike(b) for a, b in pairwise(found)) else ""
 
 
 def keeping(implementation: Implementation, small: Small, dtype: np.dtype[Any], deadline: float) -> str:
@@ -38,48 +76,44 @@ def keeping(implementation: Implementation, small: Small, dtype: np.dtype[Any], 
         return ""  # it is wrong from the start
     if _wrong(implementation, first) is not None:
         return f"{SAME}, the first one right: something is kept between calls, or memory is used that nobody has set."
-    found: Iterator[str] = (
-        sentence
-        for attempt in (_other_numbers, _changed_in_place, _other_calls)
-        if time.monotonic() < deadline and (sentence := attempt(implementation, first, second))
-    )
-    sentence = next(found, "")
+    sentence = _other_numbers(implementation, first, second)
+    if sentence is None and time.monotonic() < deadline:
+        sentence = _changed_in_place(implementation, first, second) or _other_calls(implementation, first, second)
     del taken
-    return sentence
+    return sentence or ""
 
 
-def _other_numbers(implementation: Implementation, first: Case, second: Case) -> str:
-    """Call with other arrays of the same sizes."""
+def _other_numbers(implementation: Implementation, first: Case, second: Case) -> str | None:
+    """Call with other arrays of the same sizes; return ``None`` if the result is right, "" if what was before plays no part."""
     got = _wrong(implementation, second)
     if got is None:
-        return ""
+        return None
     before, right = (run(RIGHT, due(implementation, case)) for case in (first, second))
     if before is None or right is None:
         return ""
     start = "Two calls of the same sizes, and the second"
-    stale = [
-        name
-        for name in _arrays(first)
-        if _gives(implementation, got, {**second.arguments, name: first.arguments[name]}, second)
-    ]
     if got.alike(before):
         return f"{start} gives the result of the first: what is kept between calls is known by its sizes alone."
-    if stale:
-        return f"{start} is made with the {stale[0]} of the first: what is kept between calls is known by its sizes alone."
-    if len(got.arrays) == len(before.arrays) and got.error is None:
-        sums = tuple(a + b for a, b in zip(before.arrays, right.arrays, strict=True))
-        if got.alike(Result(sums)):
+    for name in _arrays(first):
+        if _gives(implementation, got, {**second.arguments, name: first.arguments[name]}, second):
+            return f"{start} is made with the {name} of the first: what is kept between calls is known by its sizes alone."
+    if got.error is None and len(got.arrays) == len(right.arrays):
+        sums = Result(tuple(a + b for a, b in zip(before.arrays, right.arrays, strict=True)))
+        if got.alike(sums):
             return f"{start} is added to the result of the first: what adds up in memory must start from 0 in each call."
-    return f"{start} is wrong: the first has left something behind."
+    again = run(implementation, second)  # if it is as wrong after itself, what was before does not matter
+    return "" if again is None or again.alike(got) else f"{start} is wrong: the first has left something behind."
 
 
 def _changed_in_place(implementation: Implementation, first: Case, second: Case) -> str:
     """Call twice with the same arrays, one of which has got other numbers in between."""
+    held = []  # so that no array gets the address of another
     for name in _arrays(first):
-        case = _copied(first)
+        case, anew = _copied(first), _copied(first)
+        held += [case, anew]
         run(implementation, case)
-        case.arguments[name][...] = second.arguments[name]
-        if (got := _wrong(implementation, case)) is not None:
+        case.arguments[name][...] = anew.arguments[name][...] = second.arguments[name]
+        if (got := _wrong(implementation, case)) is not None and _wrong(implementation, anew) is None:
             stale = _gives(implementation, got, first.arguments, first)
             gives = "still gives the result for the old ones" if stale else "gives a wrong result"
             return (

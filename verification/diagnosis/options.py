@@ -15,10 +15,11 @@ from verification.bugs.bend import bend
 from verification.bugs.reference import Axis, Reference
 from verification.cases import Case
 from verification.diagnosis.likeness import RIGHT, due
-from verification.diagnosis.reading import Small
+from verification.diagnosis.reading import Small, wider
 from verification.diagnosis.results import Result, run
 from verification.implementation import Implementation
 
+AMBIGUOUS = 2  # pairs of changes that all explain it: with more, none does
 SIDES = ({"low": "padding_top", "high": "padding_bottom"}, {"low": "padding_left", "high": "padding_right"})
 
 
@@ -30,38 +31,55 @@ class Change(NamedTuple):
     value: int
 
 
+class Seen(NamedTuple):
+    """A call as the reference is asked it, and what the implementation gives."""
+
+    asked: Case
+    got: Result
+
+
 def taken_as(implementation: Implementation, small: Small, deadline: float) -> list[str]:
-    """Return what options must be taken for to give what the implementation gives; the fewest changes that do, in words."""
-    rng = np.random.default_rng(0)
-    pool = len(small.weight) == 2
-    x = rng.permutation(int(2 * np.prod(small.image))).reshape(2, *small.image) + 1.0
-    primary = rng.integers(1, 99, (2, *small.result)).astype(float) if small.primary == "grad_output" else x
-    case = small.case(primary, None if pool else rng.integers(1, 99, small.weight).astype(float), x)
-    asked = due(implementation, case)
-    right, got = run(RIGHT, asked), run(implementation, case)
-    if right is None or got is None or got.error is not None or got.alike(right):
+    """Return what options must be taken for to give what the implementation gives; the fewest changes that do, in words.
+
+    They must do so in a wider image, too: in a small one much looks alike.
+    """
+    seen = [_seen(implementation, each) for each in (small, wider(small)) if each is not None]
+    calls = [each for each in seen if each is not None]
+    right = run(RIGHT, calls[0].asked) if calls else None
+    if right is None or len(calls) < len(seen) or calls[0].got.alike(right):
         return []
-    seen: list[tuple[Axis, Axis]] = []
-    run(_bent(small.operation, "bent", (), seen), asked)
-    if not seen:
+    axes: list[tuple[Axis, Axis]] = []
+    run(_bent(small.operation, "bent", (), axes), calls[0].asked)
+    if not axes:
         return []
     for count in (1, 2):
         found: list[str] = []
         for mode in ("bent", "given"):
-            options = list(_changes(seen[0], mode, "transpose" in small.operation, pool))
+            options = list(_changes(axes[0], mode, "transpose" in small.operation, len(small.weight) == 2))
             for changes in combinations(options, count):
                 if time.monotonic() > deadline:
                     return found
-                if len({(c.axis, c.name) for c in changes}) == count and _fits(small, mode, changes, asked, got):
-                    found.append(_words(seen[0], mode, changes))
+                distinct = len({(c.axis, c.name) for c in changes}) == count
+                if distinct and all(_fits(small.operation, mode, changes, each) for each in calls):
+                    found.append(_words(axes[0], mode, changes))
             if found:
-                return found
+                return found if count == 1 or len(found) <= AMBIGUOUS else []
     return []
 
 
-def _fits(small: Small, mode: str, changes: tuple[Change, ...], case: Case, got: Result) -> bool:
-    bent = run(_bent(small.operation, mode, changes), case)
-    return bent is not None and bent.error is None and bent.alike(got)
+def _seen(implementation: Implementation, small: Small) -> Seen | None:
+    """Return a call of this geometry, of numbers without order, and what the implementation gives; ``None`` if it does not."""
+    rng = np.random.default_rng(0)
+    x = rng.permutation(int(2 * np.prod(small.image))).reshape(2, *small.image) + 1.0
+    primary = rng.integers(1, 99, (2, *small.result)).astype(float) if small.primary == "grad_output" else x
+    case = small.case(primary, None if len(small.weight) == 2 else rng.integers(1, 99, small.weight).astype(float), x)
+    got = run(implementation, case)
+    return None if got is None or got.error is not None else Seen(due(implementation, case), got)
+
+
+def _fits(operation: str, mode: str, changes: tuple[Change, ...], seen: Seen) -> bool:
+    bent = run(_bent(operation, mode, changes), seen.asked)
+    return bent is not None and bent.error is None and bent.alike(seen.got)
 
 
 def _changes(axes: tuple[Axis, Axis], mode: str, transposed: bool, pool: bool) -> Iterator[Change]:
@@ -69,6 +87,8 @@ def _changes(axes: tuple[Axis, Axis], mode: str, transposed: bool, pool: bool) -
     for i, axis in enumerate(axes):
         other = axes[1 - i]
         names = {"stride": {1, 2, 3, axis.dilation, other.stride}, "dilation": {1, 2, 3, axis.stride, other.dilation}}
+        for name in names:
+            names[name] |= {getattr(axis, name) + 1, max(getattr(axis, name) - 1, 1)}
         names["low"] = {0, 1, 2, axis.high, axis.low + axis.high, other.low}
         if mode == "given" and not transposed:
             names["high"] = {0, 1, 2, axis.low, axis.low + axis.high, other.high}

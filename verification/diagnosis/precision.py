@@ -68,6 +68,16 @@ def _fractions(case: Case, absolute: bool) -> Case:
     return Case(case.operation, arguments, options)
 
 
+def overflow(case: Case, got: Result, right: Result) -> str:
+    """Return a sentence if a result is not finite where the right one is."""
+    if case.dtype.kind not in "fc" or not _finite(case):
+        return ""
+    here, due = (all(np.isfinite(v).all() for v in each.arrays) for each in (got, right))
+    if here or not due:
+        return ""
+    return f"It overflows, or has NaN, where {case.dtype.name} has room: is a part of it worked out in a narrower type?"
+
+
 def _signs(case: Case) -> Case:
     """Return the call with nothing but the signs of its numbers."""
     given = case.arguments.items()

@@ -4,6 +4,7 @@ One argument (x, or grad_output) is one-hot, each of its cells in turn; the weig
 number. From the results one reads off which cell every output cell reads through every tap.
 """
 
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from verification.implementation import Implementation
 from verification.operations import OPTIONS
 
 LEFT_OUT = "left out of every sum"
+DEPTH = 4  # channels of a small call, if the case has as many
+CELLS, TAPS = 300, 2000  # a case with more is not read cell by cell in its own sizes
 
 
 class Small(NamedTuple):
@@ -27,7 +30,9 @@ class Small(NamedTuple):
     options: dict[str, Any]
     image: tuple[int, int, int]  # of x, without the batch
     weight: tuple[int, ...]  # of the weight; of a pool, kernel_size
-    result: tuple[int, int, int]  # without the batch
+    stride: tuple[int, int]
+    rounding: str  # also of those who take no such option
+    result: tuple[int, int, int] = (0, 0, 0)  # without the batch
 
     @property
     def primary(self) -> str:
@@ -58,33 +63,58 @@ class Small(NamedTuple):
 
 def near(implementation: Implementation, case: Case) -> Small | None:
     """Return a geometry with the options of ``case`` and few, small arrays; ``None`` if the contract refuses ``case``."""
-    forward = case.operation.removesuffix("_backward")
-    options = {name: v for name, v in case.options.items() if name != "return_indices"}
     asked = due(implementation, case)
     try:
-        a = _checked(forward, asked)
+        a = _checked(case.operation.removesuffix("_backward"), asked)
     except (TypeError, ValueError):
         return None
-    transposed = forward == "conv_transpose2d"
-    weight: tuple[int, ...]
-    kernel = a.kernel if isinstance(a, Pool) else a.weight.shape[2:]
+    kernel, groups, channels = _kernel(a), 1, 1
     taps = min(kernel[0], max(4, 2 * a.padding[0][0])), min(kernel[1], max(4, 2 * a.padding[1][0]))
-    if isinstance(a, Pool):
-        channels, weight = 1, taps
-    else:
-        options |= {"groups": min(a.groups, 2)} if a.groups > 1 else {}
-        depth, share = min(a.weight.shape[1], 2), min(a.weight.shape[0] // a.groups, 2)
-        channels = min(a.groups, 2) * (share if transposed else depth)
-        weight = (min(a.groups, 2) * share, depth, *taps)
-    size = [min(a.x.shape[2 + i], 3) if transposed else _shrunk(a, i, taps[i]) for i in (0, 1)]
-    small = Small(case.operation, options, (channels, size[0], size[1]), weight, (0, 0, 0))
-    right = getattr(Reference(), forward)
+    weight: tuple[int, ...] = taps
+    if isinstance(a, Conv):
+        groups = min(a.groups, 2)
+        depth, share = min(a.weight.shape[1], DEPTH), min(a.weight.shape[0] // a.groups, 2)
+        channels = groups * (share if "transpose" in case.operation else depth)
+        weight = (groups * share, depth, *taps)
+    sizes = [3 if "transpose" in case.operation else _shrunk(a, i, taps[i]) for i in (0, 1)]
+    options = dict(case.options) | ({"groups": groups} if groups > 1 else {})
+    return _fitted(Small(case.operation, options, (channels, sizes[0], sizes[1]), weight, a.stride, a.rounding))
+
+
+def own(implementation: Implementation, case: Case) -> Small | None:
+    """Return the geometry of ``case`` itself; ``None`` if it has too many cells to try them one by one."""
+    asked = due(implementation, case)
     try:
-        arrays = [np.zeros((1, *small.image)), taps if isinstance(a, Pool) else np.zeros(weight)]
-        floored = {name: v for name, v in asked.options.items() if name == "rounding"}
-        return small._replace(result=right(*arrays, **options | floored).shape[1:])
+        a = _checked(case.operation.removesuffix("_backward"), asked)
     except (TypeError, ValueError):
         return None
+    weight = a.weight.shape if isinstance(a, Conv) else a.kernel
+    found = _fitted(Small(case.operation, dict(case.options), a.x.shape[1:], weight, a.stride, a.rounding))
+    return found if found is not None and np.prod(found.shape) <= CELLS and np.prod(weight) <= TAPS else None
+
+
+def wider(small: Small) -> Small | None:
+    """Return the geometry with two windows more in each row and column."""
+    C, H, W = small.image
+    return _fitted(small._replace(image=(C, H + 2 * small.stride[0], W + 2 * small.stride[1])))
+
+
+def _fitted(small: Small) -> Small | None:
+    """Return the geometry with the size of its result; ``None`` if its sizes do not go together."""
+    options = {name: v for name, v in small.options.items() if name != "return_indices"}
+    floored = {"rounding": small.rounding} if "transpose" not in small.operation else {}
+    weight = small.weight if len(small.weight) == 2 else np.zeros(small.weight)
+    try:
+        y = getattr(Reference(), small.operation.removesuffix("_backward"))(
+            np.zeros((1, *small.image)), weight, **options | floored
+        )
+    except (TypeError, ValueError):
+        return None
+    return small._replace(options=options, result=y.shape[1:])
+
+
+def _kernel(a: Conv | Pool) -> tuple[int, ...]:
+    return a.kernel if isinstance(a, Pool) else a.weight.shape[2:]
 
 
 def _checked(forward: str, case: Case) -> Conv | Pool:
@@ -98,19 +128,18 @@ def _checked(forward: str, case: Case) -> Conv | Pool:
 
 
 def _shrunk(a: Conv | Pool, axis: int, kernel: int) -> int:
-    """Return a size with three windows or more, of which one lies inside the image, and with the same remainder."""
+    """Return a size with four windows or more, of which two lie inside the image, and with the same remainder."""
     size, stride, span = int(a.x.shape[2 + axis]), a.stride[axis], reach(kernel, a.dilation[axis])
     pads = sum(a.padding[axis])
-    more, rest = divmod(size + pads - span, stride)
-    few = max(2, -(-(pads + 1) // stride))
-    return max(span + min(more, few) * stride + rest - pads, 1)
+    few = max(3, -(-(pads + 1) // stride) + 1)
+    return max(span + few * stride + (size + pads - reach(_kernel(a)[axis], a.dilation[axis])) % stride - pads, 1)
 
 
 # -------------------------------------------------------------------------------------------------------------- one-hot
 
 
-def read_off(implementation: Implementation, small: Small) -> str | None:
-    """Return the first cell that reads wrong cells, in words; "" if none does, ``None`` if that cannot be seen."""
+def read_off(implementation: Implementation, small: Small, deadline: float) -> str | None:
+    """Return the first cell that reads wrong cells, in words; "" if none does, ``None`` if that cannot be seen, or in time."""
     cells = int(np.prod(small.shape))
     weight = None if len(small.weight) == 2 else _codes(small.weight)
     expected, got = [], []
@@ -118,6 +147,8 @@ def read_off(implementation: Implementation, small: Small) -> str | None:
         x = None
         if small.operation == "max_pool2d_backward":  # the winners must be the same in every call
             x = np.random.default_rng(0).permutation(int(np.prod(small.image))).reshape(1, *small.image) + 1.0
+        if time.monotonic() > deadline:
+            return None
         case = small.case(one, weight, x)
         right, found = run(RIGHT, due(implementation, case)), run(implementation, case)
         if right is None or found is None or found.error is not None or right.error is not None:
@@ -177,7 +208,7 @@ def _terms(small: Small, values: Array) -> list[str]:
         else:
             taps = _taps(float(values[n]), _codes(small.weight).ravel())
             found += [(t, f"{'' if m == 1 else f'{m} * '}{cell} through weight[{_place(t, small.weight)}]") for t, m in taps]
-            found += [] if taps else [(0, f"{cell} * {values[n]:g}")]
+            found += [] if taps else [(0, f"{cell}, not once through one tap")]
     return [words for _, words in sorted(found, key=lambda item: item[0])]
 
 
