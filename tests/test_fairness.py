@@ -112,6 +112,20 @@ def loops_in_float64(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias[:, np.newaxis, np.newaxis]
 
 
+def python_numbers(x: Any, weight: Any, bias: Any = None) -> Any:
+    """Convolve in Python's own numbers: its integers do not wrap around, and too large ones do not go back into the array."""
+    (P, Q), taps = (x.shape[2 + i] - weight.shape[2 + i] + 1 for i in (0, 1)), list(np.ndindex(*weight.shape[1:]))
+    if min(P, Q) < 1:
+        raise ValueError("no window")
+    image, filters, biases = x.tolist(), weight.tolist(), [0] * len(weight) if bias is None else bias.tolist()
+
+    def cell(n: int, k: int, i: int, j: int) -> Any:
+        return sum((image[n][c][i + r][j + s] * filters[k][c][r][s] for c, r, s in taps), start=biases[k])
+
+    cells = [cell(*place) for place in np.ndindex(len(x), len(weight), P, Q)]
+    return np.array(cells, x.dtype).reshape(len(x), len(weight), P, Q)
+
+
 def float32_only(x: Any, weight: Any, bias: Any = None) -> Any:
     if x.dtype != np.float32:
         raise TypeError("float32, please")
@@ -119,7 +133,7 @@ def float32_only(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @pytest.mark.parametrize("check", ["exact", "dtype", "integers", "float16", "complex", "errors", "valid", "inputs"])
-@pytest.mark.parametrize("function", [plain_einsum, loops_in_float64, float32_only])
+@pytest.mark.parametrize("function", [plain_einsum, loops_in_float64, float32_only, python_numbers])
 def test_who_does_not_know_the_contract_is_not_held_to_its_choices(check: str, function: Any) -> None:
     found = verdict(check, "conv2d", conv2d=function)
     assert found.verdict in ("passed", "unsupported"), found.failure

@@ -5,15 +5,10 @@ from typing import Any
 import numpy as np
 
 from contract import Array, lowest
-from verification.bugs.bend import Arguments, Bug, Right, after, around, bend, pair
+from verification.bugs.bend import Arguments, Bug, Right, after, around, bend, indices, pair, values
 from verification.bugs.reference import Axis, Reference
 
 MAX, MAX_GRAD = ("max_pool2d",), ("max_pool2d_backward",)
-
-
-def indices(change: Any) -> Any:
-    """Change the indices, where they are asked for."""
-    return after(lambda y, a: (y[0], change(y[1], a)) if isinstance(y, tuple) else y)
 
 
 def _last_maximum(self: Reference, values: Array, valid: Array) -> Array:
@@ -44,17 +39,9 @@ def _fill(self: Reference, dtype: np.dtype[Any]) -> Any:  # noqa: ARG001
     return np.finfo(dtype).min if dtype.kind == "f" else lowest(dtype)
 
 
-def _from_lowest(wanted: Any) -> Any:
-    """Start the maximum from the lowest finite number, where ``wanted(y, a)`` holds: windows of nothing but -inf give that."""
-
-    def change(y: Any, a: Arguments) -> Any:
-        values = y[0] if isinstance(y, tuple) else y
-        if values.dtype.kind != "f" or not wanted(y, a):
-            return y
-        values = np.maximum(values, np.finfo(values.dtype).min)
-        return (values, y[1]) if isinstance(y, tuple) else values
-
-    return after(change)
+def _from_lowest(y: Array, a: Arguments) -> Array:
+    """Start the maximum from the lowest finite number, where nothing is padded: windows of nothing but -inf give that."""
+    return np.maximum(y, np.finfo(y.dtype).min) if y.dtype.kind == "f" and pair(a["padding"]) == (0, 0) else y
 
 
 def _lowest_goes_nowhere(f: Right, a: Arguments) -> Any:
@@ -123,7 +110,7 @@ MAXIMA = (
         "the maximum starts from 0: negative windows give 0",
         MAX,
         "geometry",
-        after(lambda y, a: (np.maximum(y[0], 0), y[1]) if isinstance(y, tuple) else np.maximum(y, 0)),  # noqa: ARG005
+        values(lambda y, _: np.maximum(y, 0)),
     ),
     Bug(
         "padding of the lowest finite number",
@@ -137,7 +124,7 @@ MAXIMA = (
         "in float32, without padding, the maximum starts from the lowest finite number: windows of nothing but -inf give that",
         MAX,
         "footprint",
-        _from_lowest(lambda y, a: np.asarray(a["x"]).dtype == np.float32 and pair(a["padding"]) == (0, 0)),  # noqa: ARG005
+        values(lambda y, a: _from_lowest(y, a) if y.dtype == np.float32 else y),
         "ONNX Runtime",
     ),
     Bug(
@@ -145,7 +132,7 @@ MAXIMA = (
         "without indices, the maximum starts from the lowest finite number",
         MAX,
         "footprint",
-        _from_lowest(lambda y, a: not isinstance(y, tuple) and pair(a["padding"]) == (0, 0)),
+        after(lambda y, a: y if isinstance(y, tuple) else _from_lowest(y, a)),
     ),
     Bug(
         "padding of the highest unsigned number",

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from verification.abilities import Abilities, completed
+from verification.abilities import Abilities
 from verification.cases import Case
+from verification.forms import completed
 from verification.operations import CONVOLUTIONS
 
 

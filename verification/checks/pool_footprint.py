@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from contract import Array
-from verification.abilities import FLOATS
 from verification.cases import Case
 from verification.checks.calls import Function, Index, Probe
 from verification.checks.pool_probes import PEAK, blind, shares, shuffled, terms, windows
 from verification.checks.taps import Plane, plain
+from verification.forms import FLOATS
 
 PASSED = "NaN or Inf in the gradient of a window gives, at its smaller pixels,"
 
