@@ -145,9 +145,17 @@ def test_a_cell_and_an_option_are_named_in_one_sentence() -> None:
     x, weight = small_integers((1, 1, 3, 6)), small_integers((1, 1, 1, 2))
     case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {"stride": 2})
     assert (
-        "With these options and x of shape (1, 1, 7, 8), y[0, 0, 0, 1] should read x[0, 0, 0, 2] through weight[0, 0, 0, 0]; "
+        "y[0, 0, 0, 1] should read x[0, 0, 0, 2] through weight[0, 0, 0, 0]; "
         "it reads x[0, 0, 0, 1] through weight[0, 0, 0, 0]: stride_w is taken as 1 (it is 2)."
     ) in explain(Implementation("one_stride", {"conv2d": one_stride}), Failure("", case))
+
+
+def test_cells_of_another_call_are_said_to_be_of_another() -> None:
+    x, weight = small_integers((1, 1, 1, 4)), small_integers((1, 1, 1, 2))
+    case = Case("conv2d", {"x": x, "weight": weight, "bias": None}, {"stride": 2})
+    text = " ".join(explain(Implementation("missing_last", {"conv2d": missing_last}), Failure("", case)))
+    assert "With these options and x of shape (1, 1, 7, 8), y[0, 0, 0, 3] should read x[0, 0, 0, 6] through weight" in text
+    assert "Of the result above, only these are wrong: column 1 (the last). The result is right without stride=2." in text
 
 
 # ---------------------------------------------------------------------------------------------------- other kinds of fault
