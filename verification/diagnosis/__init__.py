@@ -24,7 +24,10 @@ from verification.outcome import Failure
 
 SECONDS = 2.0
 NOTHING = "No planted bug behaves like this, and no option taken for another value explains it."
-FINE = "A small call with these options, probed with one-hot arrays, reads the cells that it should."
+FINE = (
+    "A small call with these options, probed with one-hot arrays, reads the cells that it should: "
+    "it is the numbers, the sizes, the dtype or the bias that make the difference."
+)
 LARGE = "The case is too large to be looked into any closer."
 ALONE = "Called again, alone, it gives the right result: what is wrong depends on earlier calls, on threads, or on the arrays."
 
