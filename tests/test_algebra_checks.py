@@ -285,3 +285,17 @@ def test_a_result_of_the_wrong_shape_is_said_so_before_it_is_computed_with() -> 
     )
     assert outcome.failure is not None
     assert "y should have shape" in outcome.failure.message
+
+
+def test_of_the_calls_that_disagree_the_wrong_one_is_shown() -> None:
+    def even_flipped(x: Any, weight: Any, bias: Any = None, **options: Any) -> Any:
+        w = np.flip(weight, 3) if weight.shape[3] % 2 == 0 else weight
+        return vectorized.conv2d(x, w, bias, **options)
+
+    outcome = judged(symmetry.turned, "conv2d", even_flipped)
+    assert outcome.failure is not None
+    assert outcome.failure.case is not None
+    assert outcome.failure.message.startswith("rows for columns, in arrays and options, should give the result turned; but y[")
+    case = outcome.failure.case
+    got = even_flipped(*case.arguments.values(), **case.options)
+    assert not np.array_equal(got, vectorized.conv2d(*case.arguments.values(), **case.options))

@@ -14,8 +14,8 @@ import pytest
 
 from examples import rounds_up
 from tests.test_layering import imports
-from verification.abilities import VALUES, cast, plain
 from verification.compare import judge
+from verification.forms import VALUES, cast, plain
 from verification.implementation import ARGUMENTS, OPERATIONS, OPTIONS, Implementation
 from verification.operations import CONVOLUTIONS
 from verification.oracles.exact import expected

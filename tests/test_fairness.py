@@ -112,6 +112,20 @@ def loops_in_float64(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias[:, np.newaxis, np.newaxis]
 
 
+def python_numbers(x: Any, weight: Any, bias: Any = None) -> Any:
+    """Convolve in Python's own numbers: its integers do not wrap around, and too large ones do not go back into the array."""
+    (P, Q), taps = (x.shape[2 + i] - weight.shape[2 + i] + 1 for i in (0, 1)), list(np.ndindex(*weight.shape[1:]))
+    if min(P, Q) < 1:
+        raise ValueError("no window")
+    image, filters, biases = x.tolist(), weight.tolist(), [0] * len(weight) if bias is None else bias.tolist()
+
+    def cell(n: int, k: int, i: int, j: int) -> Any:
+        return sum((image[n][c][i + r][j + s] * filters[k][c][r][s] for c, r, s in taps), start=biases[k])
+
+    cells = [cell(*place) for place in np.ndindex(len(x), len(weight), P, Q)]
+    return np.array(cells, x.dtype).reshape(len(x), len(weight), P, Q)
+
+
 def float32_only(x: Any, weight: Any, bias: Any = None) -> Any:
     if x.dtype != np.float32:
         raise TypeError("float32, please")
@@ -119,7 +133,7 @@ def float32_only(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @pytest.mark.parametrize("check", ["exact", "dtype", "integers", "float16", "complex", "errors", "valid", "inputs"])
-@pytest.mark.parametrize("function", [plain_einsum, loops_in_float64, float32_only])
+@pytest.mark.parametrize("function", [plain_einsum, loops_in_float64, float32_only, python_numbers])
 def test_who_does_not_know_the_contract_is_not_held_to_its_choices(check: str, function: Any) -> None:
     found = verdict(check, "conv2d", conv2d=function)
     assert found.verdict in ("passed", "unsupported"), found.failure
@@ -133,3 +147,24 @@ def test_who_speaks_its_language_is(check: str) -> None:
         return plain_einsum(x, weight, bias, stride)
 
     assert verdict(check, "conv2d", conv2d=conv2d).verdict == "failed"
+
+
+def test_a_result_without_cells_where_no_filter_fits_is_a_habit() -> None:
+    def empty(x: Any, weight: Any) -> Any:
+        P, Q = (max(x.shape[2 + i] - weight.shape[2 + i] + 1, 0) for i in (0, 1))
+        return plain_einsum(x, weight) if P * Q else np.zeros((len(x), len(weight), P, Q))
+
+    found = verdict("errors", "conv2d", conv2d=empty)
+    assert found.verdict == "passed", found.failure
+    assert "the window is 3x2, the image 2x1" in found.log.policies["accepts what the contract refuses"]
+
+
+def test_numbers_where_no_filter_fits_are_not() -> None:
+    def changed_places(x: Any, weight: Any) -> Any:
+        if all(x.shape[2 + i] <= weight.shape[2 + i] for i in (0, 1)):
+            return plain_einsum(weight, x).swapaxes(0, 1)
+        return plain_einsum(x, weight)
+
+    found = verdict("errors", "conv2d", conv2d=changed_places)
+    assert found.verdict == "failed"
+    assert "the window is 3x2, the image 2x2: must raise ValueError, but it returned shape (2, 6, 2, 1)" in str(found.failure)

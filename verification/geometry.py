@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from contract import Pair, Sides, reach
-from verification.abilities import EMPTY, Abilities
+from verification.abilities import Abilities
+from verification.forms import EMPTY
 
 CONV_FLAVOURS = ("small", "small", "long", "deep", "depthwise", "pointwise", "whole", "padded")
 POOL_FLAVOURS = ("small", "small", "long", "deep", "pointwise", "whole")

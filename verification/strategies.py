@@ -10,9 +10,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from verification.abilities import Abilities, completed
+from verification.abilities import Abilities
 from verification.cases import Case
 from verification.data import Data
+from verification.forms import completed
 from verification.geometry import Geometry, geometries
 from verification.operations import ARGUMENTS, CONVOLUTIONS
 from verification.oracles import exact

@@ -1,8 +1,9 @@
 """What a planted bug is, and the ways to plant one: bend a step of the reference, or wrap a right function.
 
 ``bend(position=...)`` gives one step of the reference another rule; ``before`` changes the arguments, ``after`` the result,
-``each`` every array of it; ``around`` has the right function in hand, ``keeping`` a memory besides; ``lenient`` does not
-refuse what the contract refuses. What they are given is called with ``a``: every argument and option of the call, by name.
+``each`` every array of it, ``values`` and ``indices`` one of a pooling's; ``around`` has the right function in hand,
+``keeping`` a memory besides; ``lenient`` does not refuse what the contract refuses. What they are given is called with ``a``:
+every argument and option of the call, by name.
 """
 
 from collections.abc import Callable
@@ -77,6 +78,16 @@ def after(change: Callable[[Any, Arguments], Any]) -> Build:
 def each(change: Callable[[Any, Arguments], Any]) -> Build:
     """Plant the bug in every array of the result."""
     return after(lambda y, a: tuple(change(v, a) for v in y) if isinstance(y, tuple) else change(y, a))
+
+
+def values(change: Callable[[Any, Arguments], Any]) -> Build:
+    """Plant the bug in the values of a pooling, and leave its indices alone."""
+    return after(lambda y, a: (change(y[0], a), y[1]) if isinstance(y, tuple) else change(y, a))
+
+
+def indices(change: Callable[[Any, Arguments], Any]) -> Build:
+    """Plant the bug in the indices of a pooling, where they are asked for."""
+    return after(lambda y, a: (y[0], change(y[1], a)) if isinstance(y, tuple) else y)
 
 
 def lenient(words: str, instead: Callable[[Right, Arguments], Any]) -> Build:

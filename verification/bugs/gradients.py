@@ -70,6 +70,13 @@ WEIGHTS = (
         bend(sum_images=lambda self, gradients: Reference.sum_images(self, gradients[-1:])),
     ),
     Bug(
+        "gradient of the weight averaged",
+        "the gradient of the weight is divided by the number of images",
+        CONV_GRADS,
+        "exact",
+        weight_gradient(lambda w, a: (w / max(len(a["x"]), 1)).astype(w.dtype) if np.ndim(a["x"]) == 4 else w),
+    ),
+    Bug(
         "gradient of the weight flipped",
         "the gradient of the weight is flipped",
         CONV_GRADS,

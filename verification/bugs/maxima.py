@@ -5,15 +5,10 @@ from typing import Any
 import numpy as np
 
 from contract import Array, lowest
-from verification.bugs.bend import Arguments, Bug, after, bend
+from verification.bugs.bend import Arguments, Bug, Right, after, around, bend, indices, pair, values
 from verification.bugs.reference import Axis, Reference
 
 MAX, MAX_GRAD = ("max_pool2d",), ("max_pool2d_backward",)
-
-
-def indices(change: Any) -> Any:
-    """Change the indices, where they are asked for."""
-    return after(lambda y, a: (y[0], change(y[1], a)) if isinstance(y, tuple) else y)
 
 
 def _last_maximum(self: Reference, values: Array, valid: Array) -> Array:
@@ -44,6 +39,24 @@ def _fill(self: Reference, dtype: np.dtype[Any]) -> Any:  # noqa: ARG001
     return np.finfo(dtype).min if dtype.kind == "f" else lowest(dtype)
 
 
+def _from_lowest(y: Array, a: Arguments) -> Array:
+    """Start the maximum from the lowest finite number, where nothing is padded: windows of nothing but -inf give that."""
+    return np.maximum(y, np.finfo(y.dtype).min) if y.dtype.kind == "f" and pair(a["padding"]) == (0, 0) else y
+
+
+def _lowest_goes_nowhere(f: Right, a: Arguments) -> Any:
+    """Lose the gradient of a window of nothing but -inf: no value is larger than the one that the search starts from."""
+    x, g = np.asarray(a["x"]), np.asarray(a["grad_output"])
+    if x.dtype.kind != "f" or g.ndim != x.ndim:
+        return f(a)
+    options = {name: a[name] for name in ("stride", "padding", "dilation", "rounding")}
+    try:
+        maxima = Reference().max_pool2d(x, a["kernel_size"], **options)
+    except (TypeError, ValueError):
+        return f(a)
+    return f(a | {"grad_output": np.where(np.isneginf(maxima), 0, g).astype(g.dtype)} if maxima.shape == g.shape else a)
+
+
 def _last_pixel(self: Reference, frame: Array, index: Any, stamps: Array) -> None:  # noqa: ARG001
     """Add what belongs nowhere (-1) to the last pixel, as Python's negative index does."""
     if isinstance(index[0], slice):
@@ -64,6 +77,11 @@ def _in_window(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis])
     s = (column + width.low - np.arange(width.windows) * width.stride) // width.dilation
     taps: Array = r * width.kernel + s
     return taps
+
+
+def _by_height(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis]) -> Array:  # noqa: ARG001
+    found: Array = row * v[0].size + column
+    return found
 
 
 def _in_batch(y: Array, a: Arguments) -> Array:
@@ -92,7 +110,7 @@ MAXIMA = (
         "the maximum starts from 0: negative windows give 0",
         MAX,
         "geometry",
-        after(lambda y, a: (np.maximum(y[0], 0), y[1]) if isinstance(y, tuple) else np.maximum(y, 0)),  # noqa: ARG005
+        values(lambda y, _: np.maximum(y, 0)),
     ),
     Bug(
         "padding of the lowest finite number",
@@ -100,6 +118,21 @@ MAXIMA = (
         MAX,
         "footprint",
         bend(fill=_fill, winner=_padding_wins),
+    ),
+    Bug(
+        "maximum starts at the lowest finite number",
+        "in float32, without padding, the maximum starts from the lowest finite number: windows of nothing but -inf give that",
+        MAX,
+        "footprint",
+        values(lambda y, a: _from_lowest(y, a) if y.dtype == np.float32 else y),
+        "ONNX Runtime",
+    ),
+    Bug(
+        "without indices from the lowest finite number",
+        "without indices, the maximum starts from the lowest finite number",
+        MAX,
+        "footprint",
+        after(lambda y, a: y if isinstance(y, tuple) else _from_lowest(y, a)),
     ),
     Bug(
         "padding of the highest unsigned number",
@@ -135,6 +168,13 @@ GRADIENTS = (
         "geometry",
         bend(add_at=_last_pixel),
     ),
+    Bug(
+        "gradient of -inf goes nowhere",
+        "the gradient of a window of nothing but -inf is lost: no value is larger than the one that the search starts from",
+        MAX_GRAD,
+        "ties",
+        around(_lowest_goes_nowhere),
+    ),
 )
 
 INDICES = (
@@ -148,6 +188,7 @@ INDICES = (
     Bug("index in the window", "indices count the cells of the window", MAX, "geometry", bend(index=_in_window)),
     Bug("index in the batch", "indices count the cells of all planes before", MAX, "exact", indices(_in_batch)),
     Bug("index column by column", "indices count column by column", MAX, "geometry", indices(_column_major)),
+    Bug("index by the height", "a row counts for as many cells as the image is high", MAX, "geometry", bend(index=_by_height)),
     Bug("indices int32", "indices are int32", MAX, "dtype", indices(lambda y, _: y.astype(np.int32))),
     Bug(
         "indices first",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from contract import Array
-from verification.bugs.bend import Arguments, Bug, Right, after, around, before, pair
+from verification.bugs.bend import Arguments, Bug, Right, after, around, before, indices, pair, values
 
 CONV, GRAD, MAX = ("conv2d",), ("conv2d_backward",), ("max_pool2d",)
 
@@ -53,21 +53,25 @@ def _identity(f: Right, a: Arguments) -> Any:
     return x if depthwise and plain else y
 
 
+def _of_taps(f: Right, a: Arguments, taps: Any, **options: Any) -> Any:
+    """Return the right result for these taps of the weight alone: ``taps`` indexes it."""
+    weight = np.zeros_like(a["weight"])
+    weight[taps] = np.asarray(a["weight"])[taps]
+    return f(a | {"weight": weight} | options)
+
+
 def _last_tile(f: Right, a: Arguments) -> Any:
     """Leave the right taps out in a last tile of one column, tiles being four wide."""
-    y, w = f(a), np.array(a["weight"])
-    plain = w.shape[2:] == (3, 3) and pair(a["stride"]) == (1, 1) == pair(a["dilation"])
-    if plain and y.shape[-1] > 8 and y.shape[-1] % 4 == 1:
-        w[..., 2] = 0
-        y[..., -1:] = f(a | {"weight": w})[..., -1:]
+    y, plain = f(a), pair(a["stride"]) == (1, 1) == pair(a["dilation"])
+    if plain and np.shape(a["weight"])[2:] == (3, 3) and y.shape[-1] > 8 and y.shape[-1] % 4 == 1:
+        y[..., -1:] = _of_taps(f, a, np.s_[..., :2])[..., -1:]
     return y
 
 
 def _second_block_twice(f: Right, a: Arguments) -> Any:
-    y, w = f(a), np.array(a["weight"])
-    if w.shape[1] > 8 and y.shape[-1] > 32:
-        w[:, :8] = 0
-        y[..., 32:] += f(a | {"weight": w, "bias": None})[..., 32:]
+    y = f(a)
+    if np.shape(a["weight"])[1] > 8 and y.shape[-1] > 32:
+        y[..., 32:] += _of_taps(f, a, np.s_[:, 8:], bias=None)[..., 32:]
     return y
 
 
@@ -83,16 +87,16 @@ def _unbatched_widens(y: Any, _: Arguments) -> Any:
     return y.astype(np.float64) if y.ndim == 3 and y.dtype == np.float32 else y
 
 
-def _far_strides(a: Arguments) -> Arguments:
-    """Know strides up to 3 only, and take a longer one for 3 where that makes no difference to the size of the result."""
-    w = np.array(a["weight"])
-    if max(pair(a["stride"])) > 3:
-        w[..., -1, -1] = 0
-    return {"weight": w}
+def _without_last_tap(option: str, most: int) -> Any:
+    """Leave the last tap out where an option goes beyond what was tried."""
 
+    def change(a: Arguments) -> Arguments:
+        w = np.array(a["weight"])
+        if max(pair(a[option])) > most:
+            w[..., -1, -1] = 0
+        return {"weight": w}
 
-def _indices(change: Any) -> Any:
-    return after(lambda y, a: (y[0], change(y[1], a)) if isinstance(y, tuple) else y)
+    return before(change)
 
 
 def _window_of_a_byte(indices: Array, a: Arguments) -> Array:
@@ -111,13 +115,9 @@ def _tall_windows(f: Right, a: Arguments) -> Any:
     return f(a | {"kernel_size": (rows, columns - 1), "stride": stride, "rounding": "floor"})[..., : y.shape[-1]]
 
 
-def _lowest_int32(f: Right, a: Arguments) -> Any:
+def _lowest_int32(y: Array, a: Arguments) -> Array:
     """Pad int64 with the lowest int32."""
-    y, padded = f(a), max(pair(a["padding"])) > 0
-    if not padded or np.asarray(a["x"]).dtype != np.int64:
-        return y
-    lowest = np.iinfo(np.int32).min
-    return (np.maximum(y[0], lowest), y[1]) if isinstance(y, tuple) else np.maximum(y, lowest)
+    return np.maximum(y, np.iinfo(np.int32).min) if y.dtype == np.int64 and max(pair(a["padding"])) > 0 else y
 
 
 def _nan_loses(f: Right, a: Arguments) -> Any:
@@ -162,21 +162,22 @@ BUGS = (
     ),
     Bug("depthwise rest", "depthwise channels past a block of 16 lack their last tap", CONV, "sizes", before(_depthwise_rest)),
     Bug("unbatched widens", "float32 comes out as float64 where there is no batch", CONV, "dtype", after(_unbatched_widens)),
-    Bug("far strides", "strides beyond 3 lose the last tap", CONV, "sizes", before(_far_strides)),
+    Bug("far strides", "strides beyond 3 lose the last tap", CONV, "sizes", _without_last_tap("stride", 3)),
+    Bug("far dilations", "dilations beyond 4 lose the last tap", CONV, "sizes", _without_last_tap("dilation", 4)),
     Bug(
         "indices in 16 bits",
         "indices are kept in 16 bits: planes of more than 65536 pixels wrap around",
         MAX,
         "large",
-        _indices(lambda i, _: i.astype(np.uint16).astype(np.int64)),
+        indices(lambda i, _: i.astype(np.uint16).astype(np.int64)),
     ),
-    Bug("place in a byte", "the winner of a window is kept in a byte", MAX, "float16", _indices(_window_of_a_byte)),
+    Bug("place in a byte", "the winner of a window is kept in a byte", MAX, "float16", indices(_window_of_a_byte)),
     Bug(
         "indices through float16",
         "indices have the dtype of x on the way: float16 numbers 2048 cells",
         MAX,
         "float16",
-        _indices(lambda i, a: i.astype(np.float16).astype(np.int64) if np.asarray(a["x"]).dtype == np.float16 else i),
+        indices(lambda i, a: i.astype(np.float16).astype(np.int64) if np.asarray(a["x"]).dtype == np.float16 else i),
     ),
     Bug(
         "doubling misses the last",
@@ -185,7 +186,7 @@ BUGS = (
         "sizes",
         around(_tall_windows),
     ),
-    Bug("padded with the lowest int32", "int64 is padded with the lowest int32", MAX, "integers", around(_lowest_int32)),
+    Bug("padded with the lowest int32", "int64 is padded with the lowest int32", MAX, "integers", values(_lowest_int32)),
     Bug(
         "gradient of NaN to a number",
         "the gradient of a window with NaN goes to its largest number",

@@ -35,6 +35,14 @@ def _nothing(f: Right, a: Arguments) -> Any:  # noqa: ARG001
     return np.zeros((*x.shape[:-2], 0, 0), x.dtype)
 
 
+def _changed_places(f: Right, a: Arguments) -> Any:
+    """Slide the image over the filter, where the filter is the larger on every axis, as SciPy's mode="valid" does."""
+    x, w = np.asarray(a["x"]), np.asarray(a["weight"])
+    if any(np.subtract(w.shape[2:], x.shape[2:]) < 0) or a["groups"] != 1 or x.ndim < 4:
+        return _raise(ValueError("the window is larger on one axis"))
+    return f(a | {"x": w, "weight": x, "bias": None}).swapaxes(0, 1)
+
+
 def _same_strided(f: Right, a: Arguments) -> Any:
     """Pad as TensorFlow's "same" does with a stride; negative where the stride is larger than the kernel, and so cropped."""
     x, kernel = np.asarray(a["x"]), np.shape(a["weight"])[2:]
@@ -88,6 +96,14 @@ ACCEPTED = (
         "errors",
         lenient("the window is larger", _nothing),
         "keras#21796",
+    ),
+    Bug(
+        "image and filter change places",
+        "where the filter is larger than the image on every axis, the two change places",
+        CONV,
+        "errors",
+        lenient("the window is larger", _changed_places),
+        "SciPy's correlate2d",
     ),
     Bug(
         "'same' with a stride",

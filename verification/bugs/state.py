@@ -35,6 +35,13 @@ def _filters_by_address(f: Right, a: Arguments, kept: dict[Any, Any]) -> Any:
     return f(a | {"weight": kept.setdefault(key, w.copy())})
 
 
+def _results_by_id(f: Right, a: Arguments, kept: dict[Any, Any]) -> Any:
+    key = str({name: id(v) if isinstance(v, np.ndarray) else v for name, v in a.items()})
+    if key not in kept:
+        kept[key] = f(a)
+    return kept[key].copy()
+
+
 def _remembered(f: Right, a: Arguments, kept: dict[Any, Any]) -> Any:
     """Keep a stride or padding once given: the defaults live in a dict that calls write to."""
     for name in ("stride", "padding"):
@@ -96,6 +103,13 @@ BUGS = (
         CONV,
         "state",
         keeping(_filters_by_address),
+    ),
+    Bug(
+        "results cached by id",
+        "results are kept by the id() of the arguments, which may have changed since, or be others",
+        CONV,
+        "state",
+        keeping(_results_by_id),
     ),
     Bug(
         "options remembered",

@@ -6,23 +6,23 @@
     float16    sums carried in float32 and rounded once
     complex    sums of products without conjugates; gradients with them
     fractions  objects that add and multiply
-    dtype      the result has the dtype of the input, whatever the call
+    dtype      the result has the dtype of the input, whatever the call (dtypes.py)
 
 What these cannot show: where an error is, beyond one small case of it (geometry.py reads the whole operator).
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from contract import Array
 from verification import compare
-from verification.abilities import COMPLEX, CORE, EMPTY, FLOATS, INTEGERS, Abilities, abilities, known_dtypes, plain
+from verification.abilities import CORE, Abilities, abilities
 from verification.cases import Case
+from verification.checks.dtypes import dtype_law
 from verification.checks.sizes import every_size, many_terms
 from verification.data import NASTY
+from verification.forms import COMPLEX, FLOATS, INTEGERS, plain
 from verification.implementation import Implementation, UnsupportedError
 from verification.operations import CONVOLUTIONS, OPERATIONS
 from verification.oracles import exact, torch
@@ -44,7 +44,12 @@ def judge(implementation: Implementation, case: Case, log: Log, exacts: tuple[Ex
     held, error_class = implementation.held(case.operation), implementation.error_class(case.operation)
     if not held and case.operation.startswith("max") and exact.has_ties(case):
         return 0.0  # which of equal maxima wins is for the check of ties to say
-    results = call(implementation, case)
+    try:
+        results = call(implementation, case)
+    except Failure as failure:
+        if held or case.dtype.kind not in "iu" or not isinstance(failure.raised, OverflowError):
+            raise
+        raise UnsupportedError("integers beyond the range of their type") from None  # Python's own integers do not wrap around
     try:
         return compare.judge(case, exacts, results, log, error_class)
     except Failure:
@@ -149,65 +154,6 @@ def sizes(implementation: Implementation, operation: str, log: Log) -> None:
     for number, geometry in enumerate(every_size(able)):
         dtype = np.dtype(taken[number % len(taken)])
         judged(implementation, filled(operation, geometry, dtype, "whole", number, biased=able.takes("bias")), log)
-
-
-def dtype_law(implementation: Implementation, operation: str, log: Log) -> None:
-    """See that results have the dtype of x: in each dtype, with and without padding, and of an empty batch."""
-    able = abilities(implementation, operation, log, known_dtypes(operation))
-    for name in able.dtypes(*known_dtypes(operation)):
-        for case in dtype_cases(able, np.dtype(name)):
-            try:
-                got = call(implementation, case)
-            except UnsupportedError as reason:
-                log.unsupported[str(reason)] += 1
-                continue
-            exacts = exact.expected(case)
-            same_dtypes(case, exacts, got, log, held=implementation.held(operation))
-            compare.judge(case, exacts, got, log, implementation.error_class(operation))
-
-
-def same_dtypes(case: Case, exacts: tuple[Exact, ...], got: tuple[Array, ...], log: Log, *, held: bool) -> None:
-    """Raise Failure unless results have the dtypes that are due; who does not know the contract may give more digits."""
-    for exact_array, array in zip(exacts, got, strict=True):
-        name, due = exact_array.name, exact_array.dtype
-        if array.dtype == due:
-            continue
-        if held or name == "indices" or (array.size and not np.can_cast(due, array.dtype, "safe")):
-            like = "" if name == "indices" else ", as x is"
-            raise Failure(f"{name} should be {due}{like}, got {array.dtype}", case, expected=exact_array.rounded(), got=array)
-        if array.size:
-            log.policies[f"the result of {due} is"] = str(array.dtype)
-
-
-def dtype_cases(able: Abilities, dtype: np.dtype[Any]) -> Iterator[Case]:
-    """Yield calls whose results might lose their dtype: each option by itself, no batch, an empty one, a bias."""
-    case, convolution = plain(able.operation), able.operation in CONVOLUTIONS
-    given = {name: case.arguments[name].astype(int).astype(dtype) for name in ("x", "weight") if name in case.arguments}
-    yield plain(able.operation, **given)
-    if able.takes(EMPTY):
-        yield plain(able.operation, **{**given, "x": given["x"][:0]})
-    if able.takes("unbatched"):
-        yield plain(able.operation, **{**given, "x": given["x"][0]})
-    for option, values in DTYPE_OPTIONS.items():
-        for value in values if able.takes(option) else ():
-            if not (value == "ceil" and convolution) and not (option == "dilation" and not convolution):
-                yield plain(able.operation, {option: value}, **given)
-    if able.takes("bias"):
-        yield plain(able.operation, **given, bias=np.ones(1, int).astype(dtype))
-    if able.takes("groups"):
-        two = {name: np.concatenate([array] * 2, axis=int(name == "x")) for name, array in given.items()}
-        yield plain(able.operation, {"groups": 2}, **two)
-
-
-DTYPE_OPTIONS: dict[str, tuple[Any, ...]] = {
-    "stride": (2,),
-    "padding": (1,),
-    "dilation": (2,),
-    "rounding": ("floor", "ceil"),
-    "count_include_pad": (False,),
-    "divisor_override": (2,),
-    "return_indices": (True,),
-}
 
 
 RINGS = tuple(op for op in OPERATIONS if not op.startswith("avg_pool2d"))

@@ -13,10 +13,11 @@ What these cannot show: a function that is wrong in a consistent way, such as wi
 from verification.cases import Case
 from verification.checks import conv_algebra, linear, pool_algebra, symmetry
 from verification.checks.calls import Function
-from verification.checks.claims import Relation, caller, tamed
-from verification.compare import equal
+from verification.checks.claims import Relation, Results, caller, tamed
+from verification.compare import equal, judge
 from verification.implementation import Implementation, UnsupportedError
 from verification.operations import OPERATIONS
+from verification.oracles import exact
 from verification.outcome import Check, CheckFunction, Failure, Log
 from verification.runner import for_all
 from verification.strategies import cases
@@ -30,26 +31,50 @@ def holding(relations: dict[str, tuple[Relation, ...]]) -> CheckFunction:
     def check(implementation: Implementation, operation: str, log: Log) -> None:
         function = Function(implementation, operation, log)
 
-        def judge(case: Case) -> None:
+        def all_hold(case: Case) -> None:
             for relation in relations[operation]:
                 holds(relation, function, tamed(case))
 
-        for_all(cases(function.able, (function.dtype.name,), ("whole",)), judge, log, EXAMPLES)
+        for_all(cases(function.able, (function.dtype.name,), ("whole",)), all_hold, log, EXAMPLES)
 
     return check
 
 
 def holds(relation: Relation, function: Function, case: Case) -> None:
     """Raise Failure, in the relation's words, unless it holds for a call, as far as the function goes the other ways to it."""
+    call, made = caller(function), list[Case]()
+
+    def noted(each: Case) -> Results:
+        made.append(each)
+        return call(each)
+
     try:
-        for claim in relation(caller(function), case):
+        for claim in relation(noted, case):
             try:
                 equal(claim.case, claim.due, claim.got, function.log, claim.name, claim.open_cells)
             except Failure as failure:
                 failure.message = f"{claim.words}; but {failure.message}"
-                raise
+                raise blamed(failure, function, made) from None
     except UnsupportedError:
         return
+
+
+def blamed(failure: Failure, function: Function, made: list[Case]) -> Failure:
+    """Return the failure of that call, of those that a relation is made of, which exact arithmetic finds wrong.
+
+    It is ``failure`` itself if that is of such a call.
+    """
+    for case in sorted(made, key=lambda each: each is not failure.case):
+        try:
+            judge(case, exact.expected(case), function(case), Log(), function.implementation.error_class(case.operation))
+        except UnsupportedError:
+            continue
+        except Failure as wrong:
+            if case is failure.case:
+                break
+            wrong.message = f"{failure.message}; of these calls, another is wrong, shown here: {wrong.message}"
+            return wrong
+    return failure
 
 
 CHECKS = (

@@ -2,6 +2,8 @@
 
 A rule is *firm* if wrong answers follow from breaking it: everybody is held to it. The others, kinds of values above all, are
 habits: whoever takes ``True`` for 1 is reported to do so, and is wrong only under the letter of the contract.
+
+Where no filter fits, a result without cells is a habit, too; one with numbers in it is wrong, whoever gives it.
 """
 
 from collections.abc import Iterator
@@ -10,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from verification.abilities import Abilities, completed
+from verification.abilities import Abilities
 from verification.cases import Case
+from verification.forms import completed
 from verification.operations import CONVOLUTIONS
 
 
@@ -23,15 +26,7 @@ class Bad:
     case: Case
     kind: type[Exception] = ValueError
     firm: bool = True
-
-
-@dataclass(frozen=True)
-class Valid:
-    """A call that must not be refused."""
-
-    rule: str
-    case: Case
-    firm: bool = True
+    empty: bool = False  # no filter fits: no numbers can be right, whoever gives them
 
 
 def sample(operation: str) -> Case:
@@ -73,9 +68,8 @@ def takes(able: Abilities, case: Case) -> bool:
 def bad_calls(able: Abilities) -> Iterator[Bad]:
     """Yield the calls that a function must refuse, as far as it has the options for them."""
     case = sample(able.operation)
-    rules = [_kinds(case), _shapes(case), _gradients(case), _sizes(able, case)]
-    rules.append(_filters(able, case) if able.operation in CONVOLUTIONS else _pools(able, case))
-    for bad in (bad for rule in rules for bad in rule):
+    own = _filters(able, case) if able.operation in CONVOLUTIONS else _pools(able, case)
+    for bad in (*_kinds(case), *_shapes(case), *_gradients(case), *_sizes(able, case), *own):
         if all(name in able.options for name in bad.case.options):
             yield bad
 
@@ -171,16 +165,24 @@ def _filters(able: Abilities, case: Case) -> Iterator[Bad]:
         return
     yield Bad("groups are 4, filters 6", changed(case, {"groups": 4}, weight=w[:, :1]))
     yield Bad("groups are 2, and each filter has all channels", changed(case, {"groups": 2}))
-    yield Bad("the window is higher than the image", changed(case, x=x[:, :, :2]))
-    yield Bad("the window is wider than the image", changed(case, x=x[..., :1]))
-    yield Bad("the dilated window is higher than the image", changed(case, {"dilation": (3, 1)}))
-    yield Bad("the dilated window is wider than the image", changed(case, {"dilation": (1, 8)}))
+    yield from _no_window(case, ((2, 8), (6, 1), (2, 2), (3, 1), (2, 1)))  # the last: who swaps both arguments finds windows
+    for rows, columns in ((3, 1), (1, 8), (3, 8)):
+        rule = f"the window, dilated by {(rows, columns)}, is larger than the image"
+        yield Bad(rule, changed(case, {"dilation": (rows, columns)}), empty=case.operation == "conv2d")
     yield Bad("padding is 'full'", changed(case, {"padding": "full"}))
     yield Bad("padding is 'same', and stride 2", changed(case, {"padding": "same", "stride": (1, 2)}))
     if able.takes("padding sides"):
         yield Bad("one side's padding is -1", changed(case, {"padding": ((1, 0), (0, -1))}))
     if "rounding" in able.options:
         yield Bad("rounding is 'ceil' in a convolution", changed(case, {"rounding": "ceil"}))
+
+
+def _no_window(case: Case, sizes: tuple[tuple[int, int], ...]) -> Iterator[Bad]:
+    """Refuse images that are smaller than the window on one axis, and on both."""
+    R, S = np.shape(case.arguments["weight"])[2:] if "weight" in case.arguments else (case.arguments["kernel_size"],) * 2
+    for H, W in sizes:
+        small = changed(case, x=case.arguments["x"][:, :, :H, :W])
+        yield Bad(f"the window is {R}x{S}, the image {H}x{W}", small, empty=case.operation == "conv2d")
 
 
 def _transposed(case: Case) -> Iterator[Bad]:
@@ -195,7 +197,6 @@ def _transposed(case: Case) -> Iterator[Bad]:
 
 def _pools(able: Abilities, case: Case) -> Iterator[Bad]:
     """Refuse the windows that are none, and what else a pooling may be given."""
-    x = case.arguments["x"]
     value: Any
     for value in (0, -1, (2, 0), (-2, 2)):
         yield Bad(f"kernel_size is {value}", changed(case, kernel_size=value))
@@ -203,8 +204,7 @@ def _pools(able: Abilities, case: Case) -> Iterator[Bad]:
         yield Bad(f"kernel_size is {value!r}", changed(case, kernel_size=value), TypeError, firm=False)
     for value in ((2,), (2, 2, 2), ()):
         yield Bad(f"kernel_size is {value}, no pair", changed(case, kernel_size=value), firm=False)
-    yield Bad("the window is higher than the image", changed(case, x=x[:, :, :1]))
-    yield Bad("the window is wider than the image", changed(case, x=x[..., :1]))
+    yield from _no_window(case, ((1, 8), (6, 1), (1, 2), (2, 1), (1, 1)))
     yield Bad("padding is 2, more than half of kernel_size 2", changed(case, {"padding": 2}))
     yield Bad("padding is (0, 2), more than half of kernel_size 3", changed(case, {"padding": (0, 2)}, kernel_size=(2, 3)))
     if "dilation" in able.options and "stride" in able.options:

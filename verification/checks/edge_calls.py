@@ -1,15 +1,26 @@
 """Calls at the edge of the contract, which are valid; and sizes beyond all edges, which are absurd."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from verification.abilities import Abilities
-from verification.checks.bad_calls import Bad, Valid, changed, fitted, sample, takes
+from verification.cases import Case
+from verification.checks.bad_calls import Bad, changed, fitted, sample, takes
 from verification.operations import CONVOLUTIONS, OPTIONS
 
 HUGE = (10**12, 2**32 + 1, 2**64 + 1)  # in 32 or 64 bits they overflow, or wrap around to 1
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A call that must not be refused."""
+
+    rule: str
+    case: Case
+    firm: bool = True
 
 
 def valid_calls(able: Abilities) -> Iterator[Valid]:

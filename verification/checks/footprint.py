@@ -54,6 +54,8 @@ def every_probe(function: Function) -> Iterator[Probe]:
     else:
         for plane, bad in product(taps.pool_footprint_planes(operation.startswith("max")), (np.nan, np.inf, -np.inf)):
             yield from pool_footprint.MAKE[operation](function, plane, bad)
+            if operation == "max_pool2d" and bad == -np.inf:
+                yield from pool_footprint.lowest(function, plane)
 
 
 # ----------------------------------------------------------------------------------------------------------- convolutions

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from contract import Array
 from verification import compare
-from verification.abilities import CORE, abilities, plain, summary
+from verification.abilities import CORE, abilities, summary
 from verification.cases import Case
 from verification.compare import is_nan
+from verification.forms import plain
 from verification.implementation import Implementation, UnsupportedError
 from verification.layouts import LAYOUTS, laid_out, repeated
 from verification.operations import CONVOLUTIONS, OPERATIONS

@@ -1,9 +1,10 @@
-"""The footprint of NaN and Inf in poolings: see footprint.py.
+"""The footprint of NaN and Inf in poolings: see footprint.py. And of -Inf where a maximum finds nothing else.
 
 Letters: H×W pixels, P×Q windows; m an image of the batch.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from verification.cases import Case
 from verification.checks.calls import Function, Index, Probe
 from verification.checks.pool_probes import PEAK, blind, shares, shuffled, terms, windows
 from verification.checks.taps import Plane, plain
+from verification.forms import FLOATS
 
 PASSED = "NaN or Inf in the gradient of a window gives, at its smaller pixels,"
 
@@ -31,6 +33,22 @@ def max_pool(function: Function, plane: Plane, bad: float) -> Iterator[Probe]:
     arguments = {"x": x.reshape(-1, 1, H, W).astype(function.dtype), "kernel_size": plain(*plane.taps)}
     options = plane.options(function.operation) | ({"return_indices": True} if indices else {})
     yield Probe(Case(function.operation, arguments, options), due, _words("x", arguments, due), free=blind(plane))
+
+
+def lowest(function: Function, plane: Plane) -> Iterator[Probe]:
+    """Yield an image of nothing but -Inf, and ones with a number at another pixel each; which one wins is for ties.py to say.
+
+    A maximum that starts from the lowest finite number shows, in the dtypes, and the kernels with or without indices, that do.
+    """
+    H, W = plane.size
+    x = np.full((H * W + 1, H * W), -np.inf)
+    np.fill_diagonal(x, -3.0)
+    due = {"y": np.where(windows(plane), x[:, :, np.newaxis], -np.inf).max(1).reshape(-1, 1, *plane.windows)}
+    for dtype, indices in product(function.able.dtypes(*FLOATS), (False, True)):
+        if not indices or "return_indices" in function.able.options:
+            arguments = {"x": x.reshape(-1, 1, H, W).astype(dtype), "kernel_size": plain(*plane.taps)}
+            options = plane.options(function.operation) | ({"return_indices": True} if indices else {})
+            yield Probe(Case(function.operation, arguments, options), due, _words("x", arguments, due), free=blind(plane))
 
 
 def avg_pool(function: Function, plane: Plane, bad: float) -> Iterator[Probe]:
@@ -77,6 +95,8 @@ def _words(argument: str, arguments: dict[str, Any], due: dict[str, Array]) -> C
 
     def words(name: str, index: Index, got: Array) -> str:
         plane = arguments[argument][index[0], 0]
+        if index[0] == plane.size:
+            return f"{name}{list(index)} should be {due[name][index]}, got {got[index]}: all of {argument} is {plane[0, 0]}"
         place = divmod(index[0], plane.shape[1])
         return (
             f"{name}{list(index)} should be {due[name][index]}, got {got[index]}: "

@@ -6,7 +6,8 @@ Every case has one size, or two, beyond the smallest, so that all of them togeth
 from collections.abc import Iterator
 from typing import Any
 
-from verification.abilities import EMPTY, Abilities
+from verification.abilities import Abilities
+from verification.forms import EMPTY
 from verification.geometry import Geometry
 from verification.operations import CONVOLUTIONS
 

@@ -67,7 +67,8 @@ def gradients(function: Function, plane: Plane) -> None:
     """Judge where the gradient of each window goes, one window with a gradient to an image."""
     if blind(plane).any():
         return  # PyTorch, for one, does not take a window without a pixel
-    x, n = images(plane, lowest=False), int(np.prod(plane.windows))
+    held = function.implementation.held(function.operation)  # for others, padding of -inf may win against pixels of -inf
+    x, n = images(plane, lowest=held), int(np.prod(plane.windows))
     maxima = largest(plane, x).swapaxes(1, 2)  # (m, w, p)
     has_nan = (np.isnan(x)[:, np.newaxis] & maxima).any(2, keepdims=True)  # (m, w, 1)
     grad = np.tile(np.eye(n) * PEAK, (len(x), 1)).reshape(-1, 1, *plane.windows)

@@ -5,25 +5,31 @@ with what the reference gives, right or bent. Nothing here decides whether an im
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from contract import Array
 from verification.cases import Case
+from verification.diagnosis import values
+from verification.diagnosis.cures import cures
+from verification.diagnosis.keeping import keeping, unset, unsteady, writes
 from verification.diagnosis.likeness import RIGHT, Likeness, affordable, due, likeness
-from verification.diagnosis.precision import precision, whole
-from verification.diagnosis.reading import near, read_off, taken_as
+from verification.diagnosis.options import taken_as
+from verification.diagnosis.precision import overflow, precision, whole
+from verification.diagnosis.reading import LEFT_OUT, Small, near, own, read_off
 from verification.diagnosis.results import Result, run
 from verification.implementation import Implementation
 from verification.outcome import Failure
 
 SECONDS = 2.0
 NOTHING = "No planted bug behaves like this, and no option taken for another value explains it."
-FINE = "A small call with these options, probed with one-hot arrays, reads the cells that it should."
+FINE = (
+    "A small call with these options, probed with one-hot arrays, reads the cells that it should: "
+    "it is the numbers, the sizes, the dtype or the bias that make the difference."
+)
+LARGE = "The case is too large to be looked into any closer."
 ALONE = "Called again, alone, it gives the right result: what is wrong depends on earlier calls, on threads, or on the arrays."
-AXES = {4: ("image", "channel", "row", "column"), 3: ("channel", "row", "column")}
 
 
 def explain(implementation: Implementation, failure: Failure) -> list[str]:
@@ -42,28 +48,72 @@ def _found(implementation: Implementation, case: Case, deadline: float) -> Itera
     if not implementation.accepts(case.operation, "rounding"):
         case = replace(case, options={name: v for name, v in case.options.items() if name != "rounding"})
     if not affordable(case):
-        alike = likeness(implementation, case, deadline)
-        yield from _named(alike)
+        yield from _of_large(implementation, case, deadline)
         return
-    got, right = run(implementation, case), run(RIGHT, due(implementation, case))
+    got, right, small = run(implementation, case), run(RIGHT, due(implementation, case)), near(implementation, case)
     if got is None or right is None:
         return
-    yield from _outside(got, right)
+    yield from _outside(case, got, right)
+    if company := "".join(_company(implementation, case, right, small, deadline)):
+        yield company  # what other calls seem to show may come of the calls before them
+        return
     alike = likeness(implementation, case, deadline)
-    explained = bool(alike.bugs)
     yield from _named(alike)
     if got.alike(right):
-        yield from [] if explained else [ALONE]
-        return
-    if got.error is None and right.error is None:
-        read = _read(implementation, case, explained, deadline)
-        lost = precision(RIGHT, case, got) if read in ("", FINE) else ""
-        yield from filter(None, [read, lost])
-        if read in ("", FINE) and whole(case):
-            yield from _where(got, right)
-        explained = explained or bool(lost) or read not in ("", FINE)
-    if not explained:
-        yield from _cures(implementation, case, deadline)
+        yield from [] if alike.bugs else [ALONE]
+    elif right.error is None:
+        yield from _inside(implementation, case, (got, right), small, bool(alike.bugs), deadline)
+
+
+def _of_large(implementation: Implementation, case: Case, deadline: float) -> Iterator[str]:
+    """Yield what can be found by smaller calls."""
+    alike, small = likeness(implementation, case, deadline), near(implementation, case)
+    yield from _named(alike)
+    yield from filter(None, [_read(implementation, case, [small], bool(alike.bugs), deadline)])
+    yield from [] if alike.bugs else [LARGE]
+
+
+def _company(implementation: Implementation, case: Case, right: Result, small: Small | None, deadline: float) -> Iterator[str]:
+    """Yield what is wrong with calls, in what they do to others or have from them: the first that is found will do."""
+    looks: tuple[Callable[[], str], ...] = (
+        lambda: writes(implementation, case),
+        lambda: unset(implementation, case, right),
+        lambda: keeping(implementation, small, case.dtype, deadline) if small is not None else "",
+        lambda: unsteady(implementation, case),
+    )
+    for look in looks:
+        if time.monotonic() < deadline and (found := look()):
+            yield found
+            return
+
+
+def _inside(
+    implementation: Implementation,
+    case: Case,
+    results: tuple[Result, Result],
+    small: Small | None,
+    explained: bool,
+    deadline: float,
+) -> Iterator[str]:
+    """Yield what the values show: ``results`` are what it gives and what is right."""
+    (got, right), mine = results, own(implementation, case)
+    roomy = mine is not None and min(mine.result[1:]) > 1  # with a single window, much looks alike
+    read = _read(implementation, case, [mine, small] if roomy else [small, mine], explained, deadline)
+    named, found = "taken as" in read or "flipped" in read, [read]  # named: an option is
+    if got.error is None and right.arrays:
+        shown = read != FINE or values.different(got.arrays[0], right.arrays[0]).any()  # one-hot arrays show the first result
+        found = [values.outputs(case, got, right), *([read] if shown else [])]
+        asked = small is not None and not explained and not named and time.monotonic() < deadline
+        rule = values.relation(implementation, small, case.dtype) if small is not None and asked else ""
+        if not rule and read in ("", FINE):
+            rule = precision(implementation, RIGHT, case, got) or ("" if explained else overflow(case, got, right))
+        found.append(rule)
+        explained = explained or bool(rule)
+    yield from filter(None, found)
+    if got.error is None and not named and whole(case):
+        yield from values.where(got, right)
+    if not explained and not named and time.monotonic() < deadline:
+        yield from cures(implementation, case, deadline)
 
 
 def _named(alike: Likeness) -> Iterator[str]:
@@ -73,7 +123,7 @@ def _named(alike: Likeness) -> Iterator[str]:
         yield f"It behaves {how}: {'; or: '.join(bug.sentence for bug in alike.bugs[:3])}."
 
 
-def _outside(got: Result, right: Result) -> Iterator[str]:
+def _outside(case: Case, got: Result, right: Result) -> Iterator[str]:
     """Yield what can be seen without the values: errors, their absence, shapes and dtypes."""
     if right.error is not None and got.error is None:
         refusal = f"{type(right.error).__name__}: {right.error}"
@@ -87,71 +137,22 @@ def _outside(got: Result, right: Result) -> Iterator[str]:
         yield f"It returns shape {got.shapes()}; the result should have shape {right.shapes()}."
     elif got.error is None and got.dtypes() != right.dtypes():
         yield f"It returns dtype {got.dtypes()}; the result should have dtype {right.dtypes()}."
+    elif case.dtype == object and (kinds := {type(v).__name__ for v in got.arrays[0].flat} - {"Fraction", "int"}):
+        yield f"It is given fractions and returns numbers of type {' and '.join(sorted(kinds))}: they are rounded on the way."
 
 
-def _read(implementation: Implementation, case: Case, explained: bool, deadline: float) -> str:
-    """Return what the one-hot probe reads off, and what options must be taken for, in words."""
-    small = near(implementation, case)
-    if small is None or time.monotonic() > deadline:
-        return ""
-    cell = read_off(implementation, small)
-    if cell == "":
-        return "" if explained else FINE
-    options = taken_as(implementation, small, deadline)
-    if explained and len(options) > 1:
-        options = []  # several would do, and what it is has been said
-    sentence = ": ".join(filter(None, [cell, " or ".join(options[:3])]))
-    return sentence and f"{sentence}."
-
-
-def _where(got: Result, right: Result) -> Iterator[str]:
-    """Yield where the wrong cells are, if they are not everywhere."""
-    for a, b in zip(got.arrays, right.arrays, strict=False):
-        if a.shape != b.shape or a.ndim not in AXES:
+def _read(implementation: Implementation, case: Case, sizes: list[Small | None], explained: bool, deadline: float) -> str:
+    """Return what the one-hot probe reads off in the first sizes that show it, and what options must be taken for, in words."""
+    fine = False
+    for small in sizes:
+        cell = read_off(implementation, small, deadline) if small is not None and time.monotonic() < deadline else None
+        fine = fine or cell == ""
+        if small is None or cell == "" or (cell is None and fine):
             continue
-        wrong = np.asarray((a != b) & ~((a != a) & (b != b)), dtype=bool)  # noqa: PLR0124 - NaN
-        places = [_some(name, wrong, axis) for axis, name in enumerate(AXES[a.ndim])]
-        if wrong.any() and any(places):
-            yield f"Only these are wrong: {', '.join(filter(None, places))}."
-            return
-
-
-def _some(name: str, wrong: Array, axis: int) -> str:
-    """Return which images, channels, rows or columns hold wrong cells, if some hold none."""
-    hit = wrong.any(tuple(i for i in range(wrong.ndim) if i != axis))
-    places, n = np.flatnonzero(hit), wrong.shape[axis]
-    if len(places) in (0, n):
-        return ""
-    if len(places) == 1:
-        return f"{name} {places[0]}" + " (the last)" * bool(places[0] == n - 1)
-    if np.array_equal(places, np.arange(places[0], n)):
-        return f"{name}s from {places[0]} on"
-    return f"{name}s {', '.join(map(str, places[:4]))}{' ...' if len(places) > 4 else ''}"
-
-
-def _cures(implementation: Implementation, case: Case, deadline: float) -> Iterator[str]:
-    """Yield what can be left out of the case to make the result right."""
-    plain = {n: _plain(v) if isinstance(v, np.ndarray) else v for n, v in case.arguments.items()}
-    if _is_right(implementation, replace(case, arguments=plain)):
-        yield "With plain copies of the same arrays the result is right: their layout in memory is misread."
-        return
-    cured = []
-    for name in case.options:
-        rest = {option: v for option, v in case.options.items() if option != name}
-        if time.monotonic() < deadline and _is_right(implementation, replace(case, options=rest)):
-            cured.append(f"{name}={case.options[name]!r}")
-    if case.arguments.get("bias") is not None:
-        without = replace(case, arguments={**case.arguments, "bias": None})
-        cured += ["the bias"] * _is_right(implementation, without)
-    if cured:
-        yield f"The result is right without {', and without '.join(cured)}."
-
-
-def _plain(array: Array) -> Array:
-    """Return a copy in C order and native byte order."""
-    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-
-
-def _is_right(implementation: Implementation, case: Case) -> bool:
-    got, right = run(implementation, case), run(RIGHT, due(implementation, case))
-    return got is not None and right is not None and right.error is None and got.alike(right)
+        options = [] if cell is not None and LEFT_OUT in cell else taken_as(implementation, small, deadline)
+        if explained and len(options) > 1:
+            options = []  # several would do, and what it is has been said
+        if sentence := ": ".join(filter(None, [cell, " or ".join(options[:3])])):
+            other = cell is not None and small.image != np.shape(case.arguments["x"])[-3:]
+            return f"With these options and x of shape {(1, *small.image)}, {sentence}." if other else f"{sentence}."
+    return FINE if fine and not explained else ""

@@ -1,29 +1,26 @@
-"""What an implementation reads, seen with one-hot arrays; and what it must take its options for, to read that.
+"""What an implementation reads, seen with one-hot arrays.
 
 One argument (x, or grad_output) is one-hot, each of its cells in turn; the weight holds codes, so that each tap is known by its
 number. From the results one reads off which cell every output cell reads through every tap.
-
-``taken_as`` bends the reference's own options, one or two at a time, until it gives what the implementation gives.
 """
 
 import time
-from collections.abc import Iterator
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import contract
 from contract import Array, Conv, Pool, reach
-from verification.bugs.bend import bend
-from verification.bugs.reference import Axis, Reference
+from verification.bugs.reference import Reference
 from verification.cases import Case
 from verification.diagnosis.likeness import RIGHT, due
-from verification.diagnosis.results import Result, run
+from verification.diagnosis.results import run
 from verification.implementation import Implementation
 from verification.operations import OPTIONS
 
-SIDES = ({"low": "padding_top", "high": "padding_bottom"}, {"low": "padding_left", "high": "padding_right"})
+LEFT_OUT = "left out of every sum"
+DEPTH = 4  # channels of a small call, if the case has as many
+CELLS, TAPS = 300, 2000  # a case with more is not read cell by cell in its own sizes
 
 
 class Small(NamedTuple):
@@ -33,7 +30,9 @@ class Small(NamedTuple):
     options: dict[str, Any]
     image: tuple[int, int, int]  # of x, without the batch
     weight: tuple[int, ...]  # of the weight; of a pool, kernel_size
-    result: tuple[int, int, int]  # without the batch
+    stride: tuple[int, int]
+    rounding: str  # also of those who take no such option
+    result: tuple[int, int, int] = (0, 0, 0)  # without the batch
 
     @property
     def primary(self) -> str:
@@ -64,33 +63,58 @@ class Small(NamedTuple):
 
 def near(implementation: Implementation, case: Case) -> Small | None:
     """Return a geometry with the options of ``case`` and few, small arrays; ``None`` if the contract refuses ``case``."""
-    forward = case.operation.removesuffix("_backward")
-    options = {name: v for name, v in case.options.items() if name != "return_indices"}
     asked = due(implementation, case)
     try:
-        a = _checked(forward, asked)
+        a = _checked(case.operation.removesuffix("_backward"), asked)
     except (TypeError, ValueError):
         return None
-    transposed = forward == "conv_transpose2d"
-    weight: tuple[int, ...]
-    kernel = a.kernel if isinstance(a, Pool) else a.weight.shape[2:]
+    kernel, groups, channels = _kernel(a), 1, 1
     taps = min(kernel[0], max(4, 2 * a.padding[0][0])), min(kernel[1], max(4, 2 * a.padding[1][0]))
-    if isinstance(a, Pool):
-        channels, weight = 1, taps
-    else:
-        options |= {"groups": min(a.groups, 2)} if a.groups > 1 else {}
-        depth, share = min(a.weight.shape[1], 2), min(a.weight.shape[0] // a.groups, 2)
-        channels = min(a.groups, 2) * (share if transposed else depth)
-        weight = (min(a.groups, 2) * share, depth, *taps)
-    size = [min(a.x.shape[2 + i], 3) if transposed else _shrunk(a, i, taps[i]) for i in (0, 1)]
-    small = Small(case.operation, options, (channels, size[0], size[1]), weight, (0, 0, 0))
-    right = getattr(Reference(), forward)
+    weight: tuple[int, ...] = taps
+    if isinstance(a, Conv):
+        groups = min(a.groups, 2)
+        depth, share = min(a.weight.shape[1], DEPTH), min(a.weight.shape[0] // a.groups, 2)
+        channels = groups * (share if "transpose" in case.operation else depth)
+        weight = (groups * share, depth, *taps)
+    sizes = [3 if "transpose" in case.operation else _shrunk(a, i, taps[i]) for i in (0, 1)]
+    options = dict(case.options) | ({"groups": groups} if groups > 1 else {})
+    return _fitted(Small(case.operation, options, (channels, sizes[0], sizes[1]), weight, a.stride, a.rounding))
+
+
+def own(implementation: Implementation, case: Case) -> Small | None:
+    """Return the geometry of ``case`` itself; ``None`` if it has too many cells to try them one by one."""
+    asked = due(implementation, case)
     try:
-        arrays = [np.zeros((1, *small.image)), taps if isinstance(a, Pool) else np.zeros(weight)]
-        floored = {name: v for name, v in asked.options.items() if name == "rounding"}
-        return small._replace(result=right(*arrays, **options | floored).shape[1:])
+        a = _checked(case.operation.removesuffix("_backward"), asked)
     except (TypeError, ValueError):
         return None
+    weight = a.weight.shape if isinstance(a, Conv) else a.kernel
+    found = _fitted(Small(case.operation, dict(case.options), a.x.shape[1:], weight, a.stride, a.rounding))
+    return found if found is not None and np.prod(found.shape) <= CELLS and np.prod(weight) <= TAPS else None
+
+
+def wider(small: Small) -> Small | None:
+    """Return the geometry with two windows more in each row and column."""
+    C, H, W = small.image
+    return _fitted(small._replace(image=(C, H + 2 * small.stride[0], W + 2 * small.stride[1])))
+
+
+def _fitted(small: Small) -> Small | None:
+    """Return the geometry with the size of its result; ``None`` if its sizes do not go together."""
+    options = {name: v for name, v in small.options.items() if name != "return_indices"}
+    floored = {"rounding": small.rounding} if "transpose" not in small.operation else {}
+    weight = small.weight if len(small.weight) == 2 else np.zeros(small.weight)
+    try:
+        y = getattr(Reference(), small.operation.removesuffix("_backward"))(
+            np.zeros((1, *small.image)), weight, **options | floored
+        )
+    except (TypeError, ValueError):
+        return None
+    return small._replace(options=options, result=y.shape[1:])
+
+
+def _kernel(a: Conv | Pool) -> tuple[int, ...]:
+    return a.kernel if isinstance(a, Pool) else a.weight.shape[2:]
 
 
 def _checked(forward: str, case: Case) -> Conv | Pool:
@@ -104,19 +128,18 @@ def _checked(forward: str, case: Case) -> Conv | Pool:
 
 
 def _shrunk(a: Conv | Pool, axis: int, kernel: int) -> int:
-    """Return a size with three windows or more, of which one lies inside the image, and with the same remainder."""
+    """Return a size with four windows or more, of which two lie inside the image, and with the same remainder."""
     size, stride, span = int(a.x.shape[2 + axis]), a.stride[axis], reach(kernel, a.dilation[axis])
     pads = sum(a.padding[axis])
-    more, rest = divmod(size + pads - span, stride)
-    few = max(2, -(-(pads + 1) // stride))
-    return max(span + min(more, few) * stride + rest - pads, 1)
+    few = max(3, -(-(pads + 1) // stride) + 1)
+    return max(span + few * stride + (size + pads - reach(_kernel(a)[axis], a.dilation[axis])) % stride - pads, 1)
 
 
 # -------------------------------------------------------------------------------------------------------------- one-hot
 
 
-def read_off(implementation: Implementation, small: Small) -> str | None:
-    """Return the first cell that reads wrong cells, in words; "" if none does, ``None`` if that cannot be seen."""
+def read_off(implementation: Implementation, small: Small, deadline: float) -> str | None:
+    """Return the first cell that reads wrong cells, in words; "" if none does, ``None`` if that cannot be seen, or in time."""
     cells = int(np.prod(small.shape))
     weight = None if len(small.weight) == 2 else _codes(small.weight)
     expected, got = [], []
@@ -124,6 +147,8 @@ def read_off(implementation: Implementation, small: Small) -> str | None:
         x = None
         if small.operation == "max_pool2d_backward":  # the winners must be the same in every call
             x = np.random.default_rng(0).permutation(int(np.prod(small.image))).reshape(1, *small.image) + 1.0
+        if time.monotonic() > deadline:
+            return None
         case = small.case(one, weight, x)
         right, found = run(RIGHT, due(implementation, case)), run(implementation, case)
         if right is None or found is None or found.error is not None or right.error is not None:
@@ -155,8 +180,22 @@ def _difference(small: Small, right: Array, got: Array) -> str | None:
     if lost and gained:
         return f"{at} should {verb} {lost[0]}; it {verb}s {gained[0]}"
     if lost:
-        return f"{at} should {verb} {lost[0]}; it does not"
+        return f"{at} should {verb} {lost[0]}; it does not{_left_out(small, right, got)}"
     return f"{at} should not {verb} {gained[0]}; it does" if gained else None
+
+
+def _left_out(small: Small, right: Array, got: Array) -> str:
+    """Return which part of the weight is never used, as the end of a sentence, if that is all that is wrong; else ""."""
+    if len(small.weight) != 4 or got[right != got].any():
+        return ""
+    codes = _codes(small.weight)
+    lost, kept = np.isin(codes, right[right != got]), np.isin(codes, got)
+    sets = [sorted(set(places.tolist())) for places in np.nonzero(lost)]
+    if not lost.any() or (kept & lost).any() or kept[np.ix_(*sets)].any():
+        return ""
+    part = [":" if len(s) == n else str(s[0] if len(s) == 1 else s) for s, n in zip(sets, small.weight, strict=True)]
+    where = "all of weight" if set(part) == {":"} else f"weight[{', '.join(part)}]"
+    return f"; {where} is {LEFT_OUT}"
 
 
 def _terms(small: Small, values: Array) -> list[str]:
@@ -169,7 +208,7 @@ def _terms(small: Small, values: Array) -> list[str]:
         else:
             taps = _taps(float(values[n]), _codes(small.weight).ravel())
             found += [(t, f"{'' if m == 1 else f'{m} * '}{cell} through weight[{_place(t, small.weight)}]") for t, m in taps]
-            found += [] if taps else [(0, f"{cell} * {values[n]:g}")]
+            found += [] if taps else [(0, f"{cell}, not once through one tap")]
     return [words for _, words in sorted(found, key=lambda item: item[0])]
 
 
@@ -191,103 +230,3 @@ def _codes(shape: tuple[int, ...]) -> Array:
 
 def _place(n: int, shape: tuple[int, ...]) -> str:
     return ", ".join(str(int(i)) for i in np.unravel_index(n, shape))
-
-
-# ------------------------------------------------------------------------------------------------------ options taken as
-
-
-class Change(NamedTuple):
-    """One option of one axis, taken for another value; ``name`` "flip" reverses the taps."""
-
-    axis: int
-    name: str
-    value: int
-
-
-def taken_as(implementation: Implementation, small: Small, deadline: float) -> list[str]:
-    """Return what options must be taken for to give what the implementation gives; the fewest changes that do, in words."""
-    rng = np.random.default_rng(0)
-    pool = len(small.weight) == 2
-    x = rng.permutation(int(2 * np.prod(small.image))).reshape(2, *small.image) + 1.0
-    primary = rng.integers(1, 99, (2, *small.result)).astype(float) if small.primary == "grad_output" else x
-    case = small.case(primary, None if pool else rng.integers(1, 99, small.weight).astype(float), x)
-    asked = due(implementation, case)
-    right, got = run(RIGHT, asked), run(implementation, case)
-    if right is None or got is None or got.error is not None or got.alike(right):
-        return []
-    seen: list[tuple[Axis, Axis]] = []
-    run(_bent(small.operation, "bent", (), seen), asked)
-    if not seen:
-        return []
-    for count in (1, 2):
-        found: list[str] = []
-        for mode in ("bent", "given"):
-            options = list(_changes(seen[0], mode, "transpose" in small.operation, pool))
-            for changes in combinations(options, count):
-                if time.monotonic() > deadline:
-                    return found
-                if len({(c.axis, c.name) for c in changes}) == count and _fits(small, mode, changes, asked, got):
-                    found.append(_words(seen[0], mode, changes))
-            if found:
-                return found
-    return []
-
-
-def _fits(small: Small, mode: str, changes: tuple[Change, ...], case: Case, got: Result) -> bool:
-    bent = run(_bent(small.operation, mode, changes), case)
-    return bent is not None and bent.error is None and bent.alike(got)
-
-
-def _changes(axes: tuple[Axis, Axis], mode: str, transposed: bool, pool: bool) -> Iterator[Change]:
-    """Yield the changes that are tried: those that leave the result's size alone, or those that do not."""
-    for i, axis in enumerate(axes):
-        other = axes[1 - i]
-        names = {"stride": {1, 2, 3, axis.dilation, other.stride}, "dilation": {1, 2, 3, axis.stride, other.dilation}}
-        names["low"] = {0, 1, 2, axis.high, axis.low + axis.high, other.low}
-        if mode == "given" and not transposed:
-            names["high"] = {0, 1, 2, axis.low, axis.low + axis.high, other.high}
-            names["padding"] = {0, 1, 2, other.low}
-        if pool:
-            names["kernel"] = {1, 2, 3, axis.kernel + 1, axis.kernel - 1, other.kernel} - {0}
-        for name, values in names.items():
-            now = axis.low if name == "padding" else getattr(axis, name)
-            yield from (Change(i, name, value) for value in sorted(values) if value != now and value >= 0)
-        if mode == "bent" and axis.kernel > 1:
-            yield Change(i, "flip", 0)
-
-
-def _bent(operation: str, mode: str, changes: tuple[Change, ...], seen: list[Any] | None = None) -> Implementation:
-    """Return the reference with these changes."""
-
-    def step(_: Reference, height: Axis, width: Axis) -> tuple[Axis, Axis]:
-        if seen is not None:
-            seen.append((height, width))
-        axes = [height, width]
-        for axis, name, value in changes:
-            if name != "flip":
-                both = {"low": value, "high": value} if name == "padding" else {name: value}
-                axes[axis] = axes[axis]._replace(**both)
-        return axes[0], axes[1]
-
-    def places(self: Reference, height: Axis, width: Axis) -> Any:
-        found = list(Reference.places(self, height, width))
-        for axis, name, _ in changes:
-            found[axis] = found[axis][:, ::-1] if name == "flip" else found[axis]
-        return tuple(found)
-
-    return Implementation("bent", {operation: bend(**{mode: step, "places": places})(operation)})
-
-
-def _words(axes: tuple[Axis, Axis], mode: str, changes: tuple[Change, ...]) -> str:
-    """Return the changes in words."""
-    flipped = [f"in {contract.AXES[change.axis]}" for change in changes if change.name == "flip"]
-    parts = [f"the kernel is flipped {' and '.join(flipped)}"] if flipped else []
-    for axis, name, value in changes:
-        letter, other = "hw"[axis], axes[1 - axis]
-        if name == "flip":
-            continue
-        label = SIDES[axis].get(name) or f"{name}_{letter}"
-        there, field = SIDES[1 - axis].get(name) or f"{name}_{'wh'[axis]}", "low" if name == "padding" else name
-        same = f", which is {there}" if value == getattr(other, field) and value not in (0, 1) else ""
-        parts.append(f"{label} is taken as {value}{same} (it is {getattr(axes[axis], field)})")
-    return " and ".join(parts) + (", in the size of the result too" if mode == "given" else "")

@@ -131,6 +131,8 @@ POOL: tuple[Recipe, ...] = (
     {"dtype": np.float32, "fortran": True, "stride": 1, "C": 2},
     {"C": 2, "stride": 1},
     {"C": 2, "stride": 1},
+    {"special": "-inf", "stride": 1},
+    {"special": "-inf", "stride": 1, "dtype": np.float32},
 )
 
 
