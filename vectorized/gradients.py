@@ -19,10 +19,11 @@ from contract import Array, Conv, Pair
 from vectorized import costs, flat, strips
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, as_rows
-from vectorized.strips import block_columns, blocks_of
+from vectorized.strips import COPIED, block_columns, blocks_of, work_of
 from vectorized.threads import cut, even_blocks, parts, products
 from vectorized.windows import is_identity
 
+RETURNED = 2 * COPIED  # col2im reads and writes
 FILLS = {"strips": strips.strips, "flat": flat.flat}
 
 
@@ -94,8 +95,7 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
     """
     (N, K, P, Q), (C, (R, S)), G = g.shape, (a.x.shape[1], a.weight.shape[2:]), a.groups
     filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G, R * S).conj()
-    g_rows, macs = g.reshape(N, G, K // G, P * Q), N * K * (C // G) * R * S * P * Q
-    macs += 2 * strips.COPIED * N * C * R * S * P * Q  # col2im reads and writes
+    g_rows, effort = g.reshape(N, G, K // G, P * Q), work_of(a, g, RETURNED)
 
     def work(some: Iterator[tuple[slice, slice]]) -> None:
         for groups, channels in some:
@@ -103,8 +103,8 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
             share = grad_x.reshape(N, G, C // G, *grad_x.shape[2:])[:, groups, channels]
             add_back_blocks(a, g_rows[:, groups], rows_of.swapaxes(1, 2), share, (P, Q))
 
-    items = cut(G, parts(macs)) if G > 1 else cut(C, parts(macs))
-    products(work, [(s, slice(None)) if G > 1 else (slice(None), s) for s in items], macs)
+    items = cut(G, parts(effort)) if G > 1 else cut(C, parts(effort))
+    products(work, [(s, slice(None)) if G > 1 else (slice(None), s) for s in items], effort)
 
 
 def add_back_blocks(a: Conv, g: Array, filters: Array, grad_x: Array, count: Pair) -> None:
@@ -135,9 +135,9 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
-    macs = strips.work_of(a, g)
-    blocks = blocks_of(a, g)
-    shares = [blocks[first :: parts(macs)] for first in range(min(parts(macs), len(blocks)))]
+    effort = work_of(a, g, RETURNED)  # as for the other gradient: threads of ours and of BLAS in turn hinder each other
+    blocks = blocks_of(a, g, effort)
+    shares = [blocks[first :: parts(effort)] for first in range(min(parts(effort), len(blocks)))]
     sums = [total, *(np.empty_like(total) for _ in shares[1:])]
     take = Scratch().take
 
@@ -159,7 +159,7 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
 
     if not shares:
         grad_w[...] = 0
-    products(work, list(range(len(shares))), macs)
+    products(work, list(range(len(shares))), effort)
     for more in sums[1:]:
         total += more
 

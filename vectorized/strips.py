@@ -45,20 +45,20 @@ def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
             if bias is not None:
                 block += bias
 
-    products(work, blocks_of(a, y), work_of(a, y))
+    effort = work_of(a, y)
+    products(work, blocks_of(a, y, effort), effort)
 
 
-def work_of(a: Conv, y: Array) -> int:
+def work_of(a: Conv, y: Array, copied: int = COPIED) -> int:
     """Return the multiplications that y (N, K, P, Q) takes, and the copying of its columns in terms of them."""
     (N, K, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
-    return int(N * C * R * S * P * Q * (K // a.groups + COPIED))
+    return int(N * C * R * S * P * Q * (K // a.groups + copied))
 
 
-def blocks_of(a: Conv, y: Array) -> list[Block]:
+def blocks_of(a: Conv, y: Array, effort: int) -> list[Block]:
     """Return the blocks of y (N, K, P, Q), each of at most STRIP_BYTES of columns, and some for each thread if that pays."""
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
-    threads = parts(work_of(a, y))
-    threads = threads if LEAST_COLUMNS * threads <= N * P * Q else 1
+    threads = parts(effort) if LEAST_COLUMNS * parts(effort) <= N * P * Q else 1
     row_bytes = C * R * S * Q * y.itemsize
     enough = min(row_bytes * -(-LEAST_COLUMNS // Q), 2 * STRIP_BYTES)  # for deep filters
     return even_blocks(N, P, row_bytes, max(STRIP_BYTES, enough), threads)
