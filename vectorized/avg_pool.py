@@ -93,7 +93,7 @@ def avg_pool2d_backward(
     P, Q = g.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q), or one for all
     if _global(a, (P, Q)):
-        grad_x.reshape(*g.shape[:2], -1)[...] = np.divide(g, divisors, dtype=grad_x.dtype)[:, :, 0]
+        grad_x[...] = np.divide(g, divisors, dtype=grad_x.dtype)
         return _result(a, grad_x)
     down, across = axis_taps(a, 0, P), axis_taps(a, 1, Q)
     (R, S), (top, left) = a.kernel, (a.padding[0][0], a.padding[1][0])
