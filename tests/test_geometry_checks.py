@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import naive
 import vectorized
+from verification.checks import CHECKS as EVERY
 from verification.checks import taps
 from verification.checks.geometry import CHECKS
 from verification.checks.probes import forward, unfolded
@@ -344,3 +346,24 @@ def test_thousands_of_planes_are_enumerated_and_height_is_never_width() -> None:
     strides = {(plane.height.stride, plane.width.stride) for plane in planes}
     assert strides >= {(a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
     assert any(plane.height.low > plane.height.kernel for plane in planes)
+
+
+def test_an_empty_batch_that_only_a_shortcut_minds() -> None:
+    """What once was ours: one pixel for a window, or one window for a plane, was worked out by a reshape to -1."""
+
+    def conv2d(x: Any, weight: Any, *rest: Any, **options: Any) -> Any:
+        if np.shape(weight)[2:] == (1, 1) and options.get("padding", 0) == 0:
+            np.reshape(x, (len(x), -1))
+        return naive.conv2d(x, weight, *rest, **options)
+
+    def avg_pool2d(x: Any, kernel_size: Any, **options: Any) -> Any:
+        if np.shape(x)[-1] == kernel_size:
+            np.reshape(x, (len(x), -1))
+        return naive.avg_pool2d(x, kernel_size, **options)
+
+    mine = Implementation.of(SimpleNamespace(conv2d=conv2d, avg_pool2d=avg_pool2d), "mine", strict=True)
+    for operation in ("conv2d", "avg_pool2d"):
+        found = run_check(mine, operation, EVERY["sizes"])
+        assert found.verdict == "failed"
+        assert found.failure is not None
+        assert "cannot reshape array of size 0" in found.failure.message

@@ -72,8 +72,12 @@ def lengths(able: Abilities, plain: Geometry, step: int) -> Iterator[Geometry]:
     for length in LENGTHS:
         yield plain._replace(image=(length * step, 4), batch=1)
         yield plain._replace(image=(4, length * step), batch=1)
-    for batch in (*([0] if able.takes(EMPTY) else []), 1, 3, 4, 5, 8, 9):
+    for batch in (1, 3, 4, 5, 8, 9):
         yield plain._replace(batch=batch)
+    if able.takes(EMPTY):
+        yield plain._replace(batch=0)
+        for kernel in ((1, 1), (4, 4)) if able.operation not in CONVOLUTIONS or able.takes("kernel") else ():  # a shortcut each
+            yield plain._replace(batch=0, image=(4, 4), kernel=kernel)
     yield plain._replace(batch=3, image=(26, 34))
 
 
