@@ -293,3 +293,12 @@ def test_the_gradient_of_complex_numbers_conjugates_as_pytorchs_does(implementat
     for name in ("conv2d_backward", "conv_transpose2d_backward"):
         got = getattr(implementation, name)(*given)
         assert [a.item() for a in got] == [g * weight.conjugate(), g * x.conjugate(), g]
+
+
+def test_a_transposed_filter_of_one_pixel_with_output_padding(implementation: Any) -> None:
+    """Output padding smaller than the dilation: the result is larger than the image, and zero there."""
+    y = implementation.conv_transpose2d([[[1, 2], [3, 4]]], [[[[5]]]], [7], dilation=2, output_padding=(1, 0))
+    assert y.tolist() == [[[12, 17], [22, 27], [7, 7]]]
+    g = [[[1, 2], [3, 4], [100, 100]]]
+    grads = implementation.conv_transpose2d_backward(g, [[[1, 2], [3, 4]]], [[[[5]]]], dilation=2, output_padding=(1, 0))
+    assert [grad.tolist() for grad in grads] == [[[[5, 10], [15, 20]]], [[[[30]]]], [210]]
