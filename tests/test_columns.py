@@ -205,8 +205,11 @@ def test_memory_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------------------------ windows
 
 
-def test_windows_are_a_view_that_nobody_can_write_to() -> None:
-    x = small_integers((2, 3, 5, 6))
+@pytest.mark.parametrize("dtype", ["f8", "O"])
+@pytest.mark.parametrize("in_one_piece", [True, False])
+def test_windows_are_a_view_that_nobody_can_write_to(in_one_piece: bool, dtype: str) -> None:
+    x = small_integers((2, 3, 5, 6), dtype)
+    x = x if in_one_piece else np.asfortranarray(x)
     view = windows(x, (2, 3), (2, 1), (1, 2), (2, 2))
     assert view.shape == (2, 3, 2, 3, 2, 2)
     assert np.shares_memory(view, x)
