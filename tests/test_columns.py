@@ -10,7 +10,7 @@ import torch
 
 from samples import small_integers
 from vectorized import col2im, conv2d, im2col
-from vectorized.windows import meeting, windows
+from vectorized.windows import meeting, phases, windows
 
 # image (N, C, H, W), kernel, options: with extents and options that differ wherever they can
 GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, int], dict[str, Any]]] = {
@@ -224,3 +224,14 @@ def test_where_one_tap_meets_the_image_by_enumeration() -> None:
         window_slice, cell_slice = meeting(size, count, stride, offset)
         found = list(zip(range(count)[window_slice], range(size)[cell_slice], strict=True))
         assert found == met, (size, count, stride, offset)
+
+
+def test_phases_are_the_taps_that_read_the_same_of_every_few_cells() -> None:
+    for taps, dilation, stride in product(range(1, 6), range(1, 7), range(1, 7)):
+        found = []
+        for some, first, apart in phases(taps, dilation, stride):
+            numbers = range(taps)[some]
+            assert [first + i * apart * stride for i in range(len(numbers))] == [r * dilation for r in numbers]
+            found.append(list(numbers))
+        residues = [r * dilation % stride for r in range(taps)]
+        assert sorted(found) == sorted([r for r in range(taps) if residues[r] == some] for some in set(residues))
