@@ -235,6 +235,18 @@ def test_the_gradient_of_a_mean_is_shared_out(implementation: Any) -> None:
     assert implementation.avg_pool2d_backward(g, x, (1, 3), **options).tolist() == [[[2, 2, 30]]]
 
 
+def test_a_mean_of_the_whole_image(implementation: Any) -> None:
+    assert implementation.avg_pool2d([[[1.0, 3.0, 8.0]]], (1, 3)).tolist() == [[[4]]]
+    assert implementation.avg_pool2d_backward([[[6.0]]], [[[1.0, 3.0, 8.0]]], (1, 3)).tolist() == [[[2, 2, 2]]]
+
+
+def test_the_gradient_of_overlapping_means_beside_padding(implementation: Any) -> None:
+    g, x = np.array([[[3.0, 30, 300]]]), np.zeros((1, 1, 3))  # cells 0 and 1, all, cells 1 and 2: each gets a third
+    assert implementation.avg_pool2d_backward(g, x, (1, 3), stride=1, padding=(0, 1)).tolist() == [[[11, 111, 110]]]
+    grad_x = implementation.avg_pool2d_backward(g.swapaxes(1, 2), x.swapaxes(1, 2), (3, 1), stride=1, padding=(1, 0))
+    assert grad_x.tolist() == [[[11], [111], [110]]]
+
+
 def test_means_of_fractions_are_exact(implementation: Any) -> None:
     third = np.full((1, 1, 3), Fraction(1, 3), object)
     assert implementation.avg_pool2d(third, (1, 3), divisor_override=7).item() == Fraction(1, 7)
