@@ -223,6 +223,13 @@ def pools() -> Iterator[Edge]:
         yield Edge(f"maximum backward {n}", Case("max_pool2d_backward", back, options), running, 2 * plane, {largest: 2 * each})
         images = {"x": np.ascontiguousarray(small_integers((n, 3, 6, 7))), "kernel_size": (4, 3)}
         yield Edge(f"maximum images {n}", Case("max_pool2d", images, indexed), running, 6 * plane, {largest: -(-n // 2)})
+    x, g = small_integers((2, 1, 5, 5)), 4 * small_integers((2, 1, 2, 2), seed=1)  # cells that no window has, and cut windows
+    gaps = {"stride": 3, "padding": 1, "rounding": "floor"}
+    for name in ("avg_pool2d_backward", "max_pool2d_backward"):
+        case = Case(name, {"grad_output": g, "x": x, "kernel_size": 2}, gaps)
+        module, each = (avg_pool, 1) if name.startswith("avg") else (max_pool, 2)
+        kind = "mean" if module is avg_pool else "maximum"
+        yield Edge(f"{kind} backward, gaps 2", case, running, running.BLOCK_BYTES, {(module, "each"): each})
 
 
 EDGES = [*convolutions(), *backwards(), *pools()]

@@ -10,7 +10,7 @@ import torch
 
 from samples import small_integers
 from vectorized import col2im, conv2d, im2col
-from vectorized.windows import meeting, windows
+from vectorized.windows import meeting, phases, windows
 
 # image (N, C, H, W), kernel, options: with extents and options that differ wherever they can
 GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, int], dict[str, Any]]] = {
@@ -205,8 +205,11 @@ def test_memory_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------------------------ windows
 
 
-def test_windows_are_a_view_that_nobody_can_write_to() -> None:
-    x = small_integers((2, 3, 5, 6))
+@pytest.mark.parametrize("dtype", ["f8", "O"])
+@pytest.mark.parametrize("in_one_piece", [True, False])
+def test_windows_are_a_view_that_nobody_can_write_to(in_one_piece: bool, dtype: str) -> None:
+    x = small_integers((2, 3, 5, 6), dtype)
+    x = x if in_one_piece else np.asfortranarray(x)
     view = windows(x, (2, 3), (2, 1), (1, 2), (2, 2))
     assert view.shape == (2, 3, 2, 3, 2, 2)
     assert np.shares_memory(view, x)
@@ -221,3 +224,14 @@ def test_where_one_tap_meets_the_image_by_enumeration() -> None:
         window_slice, cell_slice = meeting(size, count, stride, offset)
         found = list(zip(range(count)[window_slice], range(size)[cell_slice], strict=True))
         assert found == met, (size, count, stride, offset)
+
+
+def test_phases_are_the_taps_that_read_the_same_of_every_few_cells() -> None:
+    for taps, dilation, stride in product(range(1, 6), range(1, 7), range(1, 7)):
+        found = []
+        for some, first, apart in phases(taps, dilation, stride):
+            numbers = range(taps)[some]
+            assert [first + i * apart * stride for i in range(len(numbers))] == [r * dilation for r in numbers]
+            found.append(list(numbers))
+        residues = [r * dilation % stride for r in range(taps)]
+        assert sorted(found) == sorted([r for r in range(taps) if residues[r] == some] for some in set(residues))

@@ -97,7 +97,10 @@ def test_float16_is_carried_in_float32_and_rounded_once(implementation: Any) -> 
     assert implementation.conv2d(x, ones).item() == 2050
     assert implementation.conv2d(x[..., :2], ones[..., :2], np.ones(1, np.float16)).item() == 2050
     assert implementation.conv_transpose2d(x, ones)[0, 0, 2] == 2050
-    assert implementation.avg_pool2d(x, (1, 3), divisor_override=1).item() == 2050
+    for order in ([0, 1, 2], [1, 0, 2], [1, 2, 0]):
+        assert implementation.avg_pool2d(x[..., order], (1, 3), divisor_override=1).item() == 2050
+    rows = np.repeat(x.reshape(1, 3, 1), 99, 2)  # as wide as rows must be to be added one by one
+    assert (implementation.avg_pool2d(rows, (3, 1), divisor_override=1) == 2050).all()
     grad_x, grad_weight, grad_bias = implementation.conv2d_backward(x, np.ones((1, 1, 5), np.float16), ones)
     assert grad_x[0, 0, 2] == grad_weight[0, 0, 0, 0] == grad_bias.item() == 2050
     grad_x, grad_weight, grad_bias = implementation.conv_transpose2d_backward(x, one[0], ones)

@@ -277,6 +277,17 @@ def test_the_gradient_of_a_convolution(implementation: Any) -> None:
     assert grad_bias.tolist() == [111]
 
 
+@pytest.mark.parametrize("side", range(4))
+def test_the_gradient_of_a_padded_1x1_convolution(implementation: Any, side: int) -> None:
+    top, bottom, left, right = (int(side == i) for i in range(4))
+    x, weight, padding = [[[1, 2], [3, 4]]], [[[[5]]]], ((top, bottom), (left, right))
+    g = np.full((1, 2 + top + bottom, 2 + left + right), 7)  # 7 meets nothing but padding
+    g[0, top : top + 2, left : left + 2] = [[1, 10], [100, 1000]]
+    grad_x, grad_weight, grad_bias = implementation.conv2d_backward(g, x, weight, padding=padding)
+    assert grad_x.tolist() == [[[5, 50], [500, 5000]]]
+    assert (grad_weight.item(), grad_bias.item()) == (1 + 20 + 300 + 4000, 1111 + 2 * 7)
+
+
 def test_the_gradient_of_a_transposed_convolution(implementation: Any) -> None:
     x, weight, g = [[[1, 2]]], [[[[3, 4]], [[5, 6]]]], [[[1, 10, 100, 1000]], [[2, 20, 200, 2000]]]
     weight = np.array(weight).reshape(1, 2, 1, 2)  # one channel to two filters; stamps at 0 and 2

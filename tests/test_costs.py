@@ -98,3 +98,56 @@ def test_what_was_prepared_costs_no_more() -> None:
         fresh, ready = (costs.shape(a, output_shape(a)[2:], prepared) for prepared in (False, True))
         assert all(costs.cost(name, ready) <= costs.cost(name, fresh) for name in costs.COSTS)
     assert costs.cost("winograd4", ready) < costs.cost("winograd4", fresh)
+
+
+CASE = of((2, 4, 6, 7), (6, 2, 3, 2), {"groups": 2, "padding": ((1, 0), (2, 1)), "stride": (1, 2)})
+SHAPE = costs.Shape(
+    N=2, C=4, K=6, G=2, taps=6, P=5, Q=5, pixels=70, width=10, itemsize=4, stride=(1, 2), prepared=True, cores=7
+)
+
+
+def test_the_numbers_that_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "workers", lambda: 7)
+    assert costs.shape(CASE, (5, 5), prepared=True) == SHAPE
+    assert costs.shape(CASE._replace(x=CASE.x[:0]), (5, 5), prepared=True) == SHAPE._replace(N=1)  # nothing is divided by zero
+
+
+def test_the_formulas_of_a_product_and_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MULTIPLY", 2), ("SMALL", 12), ("COPY", 3), ("RUN", 10)):
+        monkeypatch.setattr(costs, name, value)
+    assert costs.product(2, 3, 4, count=5) == 5 * (2 * 3 * 4) * 2 * (1 + 12 / 2 + 12 / 3 + 12 / 4)
+    assert costs.copy(7, run=2) == 7 * (3 + 10 / 2)
+
+
+def test_numpys_share_is_one_cores_or_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "SHARING", 3)
+    assert costs.Work(10, 4).time(1) == 10 + 4
+    assert costs.Work(10, 4).time(2) == 10 / 2 + 4  # less than 14/2 + 3
+    assert costs.Work(10, 40).time(2) == 50 / 2 + 3  # less than 10/2 + 40
+
+
+@pytest.mark.parametrize(
+    ("name", "multiplications"),  # of 3 filters and 2 channels in each of 2 groups, on 2 images
+    [
+        ("pointwise", 3 * 2 * (5 * 5) * 4),
+        ("strips", 3 * (2 * 6) * (5 * 5) * 4),
+        ("im2col", 3 * (2 * 6) * (5 * 5) * 4),
+        ("flat", 3 * (2 * 6) * (5 * 5) * 4),  # a stride of two halves the rows of ten pixels
+        ("shifted", 3 * 2 * (5 * 10) * 4 * 6),
+        ("fft", 3 * 2 * (2 * 70) * 2 / 2 * 8),  # complex numbers for half of the pixels
+        ("winograd2", 3 * 2 * (3 * 4) * 4 * 4**2),  # tiles of 4 by 4: 3 by 3 of them, and a column more
+        ("winograd4", 3 * 2 * (2 * 3) * 4 * 6**2),
+    ],
+)
+def test_how_many_multiplications_there_are(name: str, multiplications: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "MULTIPLY", 1)
+    monkeypatch.setattr(costs, "SMALL", 0)
+    assert costs.COSTS[name](SHAPE).product == pytest.approx(multiplications)
+    for images in (1, 1000):  # in blocks or not
+        assert costs.COSTS[name](SHAPE._replace(N=images)).product == pytest.approx(multiplications * images / 2)
+
+
+def test_how_many_multiplications_the_way_back_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "MULTIPLY", 1)
+    monkeypatch.setattr(costs, "SMALL", 0)
+    assert costs.col2im(SHAPE).product == (2 * 6) * 3 * (5 * 5) * 4

@@ -13,6 +13,8 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, pad
 
+import vectorized
+from blocks import FLAT, TURNED
 from samples import small_integers
 
 # x, weight, options: with extents, strides, paddings and dilations that differ wherever they can
@@ -217,3 +219,31 @@ def test_max_pooling_by_finite_differences(implementation: Any) -> None:
     g = exact(small_integers(implementation.max_pool2d(x, (2, 3), **options).shape, seed=1))
     gradients = [implementation.max_pool2d_backward(g, x, (2, 3), **options)]
     assert_gradient(lambda a: implementation.max_pool2d(a, (2, 3), **options), gradients, g, x)
+
+
+# --------------------------------------------------------------------------------------- what is not finite, whatever it costs
+
+
+@pytest.mark.parametrize("worst", [np.inf, np.nan])
+@pytest.mark.parametrize("dtype", ["f4", "O"])
+@pytest.mark.parametrize("way", [TURNED, FLAT], ids=["turned", "flat"])
+def test_zeros_between_cells_do_not_meet_infinity(way: Any, dtype: str, worst: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in way:
+        monkeypatch.setattr(module, name, value)
+    x, weight = np.array([[[1, 2]]], dtype), np.array([[[[worst, 1]]]], dtype)
+    y = vectorized.conv_transpose2d(x, weight, stride=(1, 2))  # worst*1, 1*1, worst*2, 1*2
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, 1, worst, 2]]])
+
+
+@pytest.mark.parametrize("worst", [np.inf, np.nan])
+@pytest.mark.parametrize("where", ["x", "grad_output"])
+def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
+    where: str, worst: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in FLAT:
+        monkeypatch.setattr(module, name, value)
+    given = {"grad_output": np.ones((1, 2, 2, 2)), "x": np.ones((1, 2, 2, 3)), "weight": np.ones((2, 1, 1, 2))}
+    given[where][0, 0, 0, -1] = worst  # of x, only the second tap reads it
+    _, grad_weight, _ = vectorized.conv2d_backward(**given, groups=2)
+    expected = [[[[4, worst]]], [[[4, 4]]]] if where == "x" else [[[[worst, worst]]], [[[4, 4]]]]
+    np.testing.assert_array_equal(grad_weight, expected)

@@ -149,6 +149,18 @@ def test_nan_beats_every_number_and_the_last_nan_wins(implementation: Any, dtype
     assert np.array_equal(implementation.max_pool2d(x, 2, stride=1).astype(float), y.astype(float), equal_nan=True)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_maxima_of_fractions(implementation: Any, dtype: str) -> None:
+    x = np.array([[[0.5, 0.75, -0.25]]], dtype)
+    y, indices = implementation.max_pool2d(x, (1, 2), stride=1, padding=(0, 1), return_indices=True)
+    assert (y.tolist(), indices.tolist()) == ([[[0.5, 0.75, 0.75, -0.25]]], [[[0, 1, 1, 2]]])
+
+
+def test_numbers_past_the_signed_ones(implementation: Any) -> None:
+    y, indices = implementation.max_pool2d(np.array([[[1, 2**63, 2]]], np.uint64), (1, 3), return_indices=True)
+    assert (y.item(), indices.item()) == (2**63, 1)
+
+
 @pytest.mark.parametrize(("dtype", "lowest"), [("f4", -INF), ("i2", -(2**15)), ("u1", 0), ("O", -INF)])
 def test_a_window_that_sees_nothing_but_padding(implementation: Any, dtype: str, lowest: float) -> None:
     x = np.array([[[8], [9]]], dtype)  # rows -1 and 2: neither is there
@@ -204,6 +216,14 @@ def test_what_a_mean_is_divided_by(implementation: Any) -> None:
     assert implementation.avg_pool2d(x, (1, 3), **options, divisor_override=1).tolist() == [[[18, 18]]]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_means_of_halves(implementation: Any, dtype: str) -> None:
+    x = np.array([[[0.5, 1.5, 4]]], dtype)
+    y = implementation.avg_pool2d(x, (1, 2), stride=1, padding=(0, 1))
+    assert (y.dtype, y.tolist()) == (dtype, [[[0.25, 1, 2.75, 2]]])
+    assert implementation.avg_pool2d(x, (1, 2), stride=1).tolist() == [[[1, 2.75]]]
+
+
 def test_the_gradient_of_a_mean_is_shared_out(implementation: Any) -> None:
     x = np.zeros((1, 1, 3))
     options: dict[str, Any] = {"stride": (1, 2), "padding": (0, 1)}
@@ -213,6 +233,18 @@ def test_the_gradient_of_a_mean_is_shared_out(implementation: Any) -> None:
     assert implementation.avg_pool2d_backward(g, x, (1, 3), **options, divisor_override=-6).tolist() == [[[-1, -11, -10]]]
     options |= {"stride": (1, 3), "rounding": "ceil"}
     assert implementation.avg_pool2d_backward(g, x, (1, 3), **options).tolist() == [[[2, 2, 30]]]
+
+
+def test_a_mean_of_the_whole_image(implementation: Any) -> None:
+    assert implementation.avg_pool2d([[[1.0, 3.0, 8.0]]], (1, 3)).tolist() == [[[4]]]
+    assert implementation.avg_pool2d_backward([[[6.0]]], [[[1.0, 3.0, 8.0]]], (1, 3)).tolist() == [[[2, 2, 2]]]
+
+
+def test_the_gradient_of_overlapping_means_beside_padding(implementation: Any) -> None:
+    g, x = np.array([[[3.0, 30, 300]]]), np.zeros((1, 1, 3))  # cells 0 and 1, all, cells 1 and 2: each gets a third
+    assert implementation.avg_pool2d_backward(g, x, (1, 3), stride=1, padding=(0, 1)).tolist() == [[[11, 111, 110]]]
+    grad_x = implementation.avg_pool2d_backward(g.swapaxes(1, 2), x.swapaxes(1, 2), (3, 1), stride=1, padding=(1, 0))
+    assert grad_x.tolist() == [[[11], [111], [110]]]
 
 
 def test_means_of_fractions_are_exact(implementation: Any) -> None:

@@ -98,3 +98,13 @@ def test_a_window_that_sees_nothing(kind: str) -> None:
     x = np.full((1, 1, 3, 3), 5, kind)
     y, places = vectorized.max_pool2d(x, (2, 2), padding=1, dilation=4, stride=1, return_indices=True)  # corners alone
     assert (y.tolist(), places.tolist()) == ([[[[lowest]]]], [[[[-1]]]])
+
+
+@pytest.mark.parametrize("kernel", [(1, 255), (1, 256), (256, 1), (5, 51), (16, 16), (40, 10), (10, 40)])
+def test_a_window_of_more_taps_than_a_byte_can_count(kernel: tuple[int, int]) -> None:
+    cells = kernel[0] * kernel[1]
+    for place in (0, 1, 127, 128, 254, 255, cells - 1):
+        x = np.zeros((1, 1, *kernel))
+        x.flat[min(place, cells - 1)] = 1
+        y, places = vectorized.max_pool2d(x, kernel, return_indices=True)
+        assert (y.item(), places.item()) == (1, min(place, cells - 1))

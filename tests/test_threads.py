@@ -1,5 +1,6 @@
 """How many threads there are changes no result beyond its bound: every call is shared out here, however small."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -185,3 +186,89 @@ def test_omp_num_threads_is_respected(value: str, most: int, monkeypatch: pytest
     cores = threads.workers()
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert threads.workers() == min(cores, most)
+
+
+def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert threads.workers() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
+    assert threads.workers() == 64
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert threads.workers() == 1
+
+
+def test_work_is_shared_out_from_two_shares_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "workers", lambda: 7)
+    monkeypatch.setattr(threads, "_blas", lambda: ["a library"])
+    for among, share in ((threads.shares, threads.SHARE_BYTES), (threads.parts, threads.SHARE_MACS)):
+        assert [among(n) for n in (0, 2 * share - 1, 2 * share)] == [1, 1, 7]
+
+
+@pytest.mark.parametrize(
+    ("images", "rows", "row_bytes", "most", "number", "expected"),
+    [
+        (9, 4, 1, 8, 1, (2, 1)),  # two images fit
+        (9, 4, 1, 7, 1, (1, 1)),
+        (9, 4, 1, 99, 2, (5, 1)),  # all fit, for two threads
+        (2, 4, 1, 4, 2, (1, 1)),  # one just fits, and there is one for each thread
+        (2, 4, 1, 3, 2, (1, 2)),  # none fits
+        (2, 5, 1, 99, 3, (1, 3)),  # fewer images than threads
+        (2, 9, 1, 2, 3, (1, 5)),
+        (1, 9, 1, 2, 3, (1, 6)),  # as many pieces of one image for each thread
+        (1, 3, 1, 1, 2, (1, 3)),  # but no more than rows
+        (1, 5, 9, 2, 1, (1, 5)),  # a row is more than a block
+    ],
+)
+def test_how_large_a_block_is(
+    images: int, rows: int, row_bytes: int, most: int, number: int, expected: tuple[int, int]
+) -> None:
+    assert threads.block_size(images, rows, row_bytes, most, number) == expected
+
+
+def test_nothing_is_cut_into_no_pieces() -> None:
+    assert threads.cut(0, 3) == []
+
+
+def test_numpy_warns_of_nothing_in_any_thread(share: Any) -> None:
+    share(2)
+    both, found = Barrier(2, timeout=20), []
+
+    def look(_: int) -> None:
+        both.wait()
+        found.append(np.geterr())
+
+    threads.each(look, range(2), 10)
+    assert found == 2 * [dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")]
+
+
+def done_by(number: int) -> list[int]:
+    """Let so many threads of the pool begin, each with one item; return the items that were done."""
+    all_of_them, done = Barrier(number, timeout=20), []
+
+    def work(item: int) -> None:
+        all_of_them.wait()
+        done.append(item)
+
+    threads.each(work, range(number), 10)
+    return sorted(done)
+
+
+def test_each_thread_is_on_a_core_of_its_own_while_there_are_some(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(3)
+    calls: list[tuple[int, set[int]]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *arguments: calls.append(arguments), raising=False)
+    assert done_by(3) == [0, 1, 2]
+    assert sorted(calls) == [(0, {3}), (0, {5})]  # 0 is the thread itself
+
+
+def test_a_core_that_is_gone_is_no_error(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any) -> None:
+        raise OSError
+
+    share(2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", gone, raising=False)
+    assert done_by(2) == [0, 1]

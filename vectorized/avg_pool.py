@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import contract
-from contract import Array, Pair, Pool
+from contract import Array, Pool
 from vectorized.running import Block, Tap, at, axis_taps, plane_blocks, pooled
 from vectorized.threads import each
 from vectorized.windows import output_sizes
@@ -51,7 +51,7 @@ def avg_pool2d(
     y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, C, P, Q)
     P, Q = y.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q), or one for all
-    if _global(a, (P, Q)) and a.x.dtype == y.dtype != object and a.x.flags.c_contiguous and y.size:  # planes lie as rows
+    if _global(a) and a.x.dtype == y.dtype != object and a.x.flags.c_contiguous and y.size:  # planes lie as rows
         np.matmul(a.x.reshape(y.size, -1), np.ones(a.x[0, 0].size, y.dtype), out=y.reshape(-1))
         return _result(a, np.divide(y, divisors, out=y))
 
@@ -92,7 +92,7 @@ def avg_pool2d_backward(
     grad_x = np.empty(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
     P, Q = g.shape[2:]
     divisors = _divisors(a, (P, Q), count, override)  # (P, Q), or one for all
-    if _global(a, (P, Q)):
+    if _global(a):
         grad_x[...] = np.divide(g, divisors, dtype=grad_x.dtype)
         return _result(a, grad_x)
     down, across = axis_taps(a, 0, P), axis_taps(a, 1, Q)
@@ -113,9 +113,9 @@ def avg_pool2d_backward(
     return _result(a, grad_x)
 
 
-def _global(a: Pool, count: Pair) -> bool:
+def _global(a: Pool) -> bool:
     """Return whether the only window is the image."""
-    return count == (1, 1) and a.kernel == a.x.shape[2:] and a.padding == ((0, 0), (0, 0))
+    return a.kernel == a.x.shape[2:] and a.padding == ((0, 0), (0, 0))
 
 
 def _give_back(a: Pool, axis: int, parts: Array, cells: Array, taps: list[Tap]) -> None:
