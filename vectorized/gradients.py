@@ -30,7 +30,7 @@ FILLS = {"strips": strips.strips, "flat": flat.flat}
 def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
     """Fill grad_x (N, C, H, W) with what g (N, K, P, Q) sends back."""
     (N, K, P, Q), C, G = g.shape, grad_x.shape[1], a.groups
-    if is_identity(a) and (P, Q) == grad_x.shape[2:]:  # the image is its own columns
+    if is_identity(a) and grad_x.shape[2:] == (P, Q):  # the image is its own columns
         filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G).conj().swapaxes(1, 2)
         np.matmul(filters, g.reshape(N, G, K // G, P * Q), out=grad_x.reshape(N, G, C // G, P * Q))
         return
