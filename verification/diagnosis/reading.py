@@ -61,12 +61,18 @@ class Small(NamedTuple):
         return Case(self.operation, arguments, self.options)
 
 
+def _canonical(implementation: Implementation, case: Case) -> Conv | Pool | None:
+    """Return the arguments that ``case`` stands for in canonical form; ``None`` if the contract refuses them."""
+    try:
+        return _checked(case.operation.removesuffix("_backward"), due(implementation, case))
+    except (TypeError, ValueError):
+        return None
+
+
 def near(implementation: Implementation, case: Case) -> Small | None:
     """Return a geometry with the options of ``case`` and few, small arrays; ``None`` if the contract refuses ``case``."""
-    asked = due(implementation, case)
-    try:
-        a = _checked(case.operation.removesuffix("_backward"), asked)
-    except (TypeError, ValueError):
+    a = _canonical(implementation, case)
+    if a is None:
         return None
     kernel, groups, channels = _kernel(a), 1, 1
     taps = min(kernel[0], max(4, 2 * a.padding[0][0])), min(kernel[1], max(4, 2 * a.padding[1][0]))
@@ -83,10 +89,8 @@ def near(implementation: Implementation, case: Case) -> Small | None:
 
 def own(implementation: Implementation, case: Case) -> Small | None:
     """Return the geometry of ``case`` itself; ``None`` if it has too many cells to try them one by one."""
-    asked = due(implementation, case)
-    try:
-        a = _checked(case.operation.removesuffix("_backward"), asked)
-    except (TypeError, ValueError):
+    a = _canonical(implementation, case)
+    if a is None:
         return None
     weight = a.weight.shape if isinstance(a, Conv) else a.kernel
     found = _fitted(Small(case.operation, dict(case.options), a.x.shape[1:], weight, a.stride, a.rounding))
