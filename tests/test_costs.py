@@ -3,7 +3,8 @@
 Nothing is computed here: an image is a single zero, seen as many times as its shape has cells.
 """
 
-from math import isfinite
+from collections.abc import Callable
+from math import isfinite, log2
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,23 @@ def test_numpys_share_is_one_cores_or_shared_out(monkeypatch: pytest.MonkeyPatch
     assert costs.Work(10, 40).time(2) == 50 / 2 + 3  # less than 10/2 + 40
 
 
+CONSTANTS = ("MULTIPLY", "SMALL", "COPY", "RUN", "SCATTERED", "ADD", "CALL")
+FRESH = SHAPE._replace(prepared=False)
+UNIT = SHAPE._replace(stride=(1, 1))
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what lets one constant be 1 and all others 0: so a cost is a count. Values by themselves cost as runs of 5."""
+    monkeypatch.setattr(costs, "DEALT", 5)
+
+    def let(one: str) -> None:
+        for name in CONSTANTS:
+            monkeypatch.setattr(costs, name, int(name == one))
+
+    return let
+
+
 @pytest.mark.parametrize(
     ("name", "multiplications"),  # of 3 filters and 2 channels in each of 2 groups, on 2 images
     [
@@ -139,15 +157,112 @@ def test_numpys_share_is_one_cores_or_shared_out(monkeypatch: pytest.MonkeyPatch
         ("winograd4", 3 * 2 * (2 * 3) * 4 * 6**2),
     ],
 )
-def test_how_many_multiplications_there_are(name: str, multiplications: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "MULTIPLY", 1)
-    monkeypatch.setattr(costs, "SMALL", 0)
+def test_how_many_multiplications_there_are(name: str, multiplications: int, alone: Callable[[str], None]) -> None:
+    alone("MULTIPLY")
     assert costs.COSTS[name](SHAPE).product == pytest.approx(multiplications)
     for images in (1, 1000):  # in blocks or not
         assert costs.COSTS[name](SHAPE._replace(N=images)).product == pytest.approx(multiplications * images / 2)
 
 
-def test_how_many_multiplications_the_way_back_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "MULTIPLY", 1)
-    monkeypatch.setattr(costs, "SMALL", 0)
+@pytest.mark.parametrize(
+    ("name", "values", "runs"),
+    [
+        ("pointwise", 2 * 4 * 25, 2 * 4 * 25 / 5),
+        ("strips", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),  # padded pixels one by one, and columns
+        ("im2col", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),
+        ("flat", 2 * 4 * (70 + 6 * 25) + 2 * 6 * 25, 2 * 4 * (70 / 5 + 6) + 2 * 6 * 5),  # and the result
+        ("shifted", 2 * 4 * 70 + 2 * 6 * 25, 2 * 4 * 70 / 5 + 2 * 6 * 5),
+        ("fft", 0, 0),
+        ("winograd2", 2 * (2 * (4 * 70 + 6 * 25) + 4 * 16 * 24), 2 * (2 * (4 * 70 + 6 * 25) / 5 + 2 * 4 * 16)),  # all twice
+        ("winograd4", 2 * (2 * (4 * 70 + 6 * 25) + 4 * 36 * 12), 2 * (2 * (4 * 70 + 6 * 25) / 5 + 2 * 4 * 36)),
+    ],
+)
+def test_how_many_values_are_copied_in_how_many_runs(name: str, values: int, runs: float, alone: Callable[[str], None]) -> None:
+    alone("COPY")
+    assert costs.COSTS[name](SHAPE).rest == values
+    alone("RUN")
+    assert costs.COSTS[name](SHAPE).rest == pytest.approx(runs)
+
+
+def test_without_a_stride_pixels_are_copied_in_rows_or_not_at_all(alone: Callable[[str], None]) -> None:
+    alone("RUN")
+    assert costs.strips(UNIT).rest == 2 * 4 * (7 + 6 * 5)  # 70 pixels in rows of ten
+    alone("COPY")
+    assert costs.pointwise(UNIT).rest == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "more"),  # a block for each image or for all; and in blocks of 480 bytes
+    [
+        ("pointwise", 2, 2),
+        ("strips", 1, 2 * 4 * 6 * 25 * 4 / 480),
+        ("im2col", 1 - 1 / 2, 2 * 4 * 6 * 25 * 4 / 480 - 1 / 2),
+        ("flat", 2 * 2, 2 * (2 * 4 * 6 * 25 * 4 / 480)),
+        ("shifted", 2 * 6, 2 * 6),
+        ("fft", 4, 4),
+        ("winograd2", 2 * 10 * 2, 2 * 10 * (24 * 16 * (4 + 6) * 4 / (2 * 480))),
+        ("winograd4", 2 * 10 * 2, 2 * 10 * (12 * 36 * (4 + 6) * 4 / (2 * 480))),
+    ],
+)
+def test_how_many_calls_there_are(
+    name: str, calls: float, more: float, alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone("CALL")
+    assert costs.COSTS[name](SHAPE).rest == calls
+    monkeypatch.setattr(costs, "STRIP_BYTES", 480)
+    assert costs.COSTS[name](SHAPE).rest == pytest.approx(more)
+
+
+@pytest.mark.parametrize(
+    ("name", "constant", "count", "once"),  # once: of filters that are not ready
+    [
+        ("shifted", "ADD", 2 * 6 * (5 * 10) * 6, 0),
+        ("fft", "ADD", 2 * (4 + 6) * 70 * 5 * log2(70), 6 * 2 * 70 * 5 * log2(70)),
+        ("winograd2", "MULTIPLY", 2 * 2 * (4 * 16 + 6 * 4) * 16 * 24, 2 * 9 * 6 * 2 * 16),
+        ("winograd4", "MULTIPLY", 2 * 2 * (4 * 36 + 6 * 16) * 36 * 12, 2 * 9 * 6 * 2 * 36),
+        ("winograd2", "SCATTERED", 0, 2 * 6 * 2 * 16),
+        ("winograd4", "SCATTERED", 0, 2 * 6 * 2 * 36),
+    ],
+)
+def test_what_else_is_counted(name: str, constant: str, count: float, once: float, alone: Callable[[str], None]) -> None:
+    alone(constant)
+    assert costs.COSTS[name](SHAPE).rest == pytest.approx(count)
+    assert costs.COSTS[name](FRESH).rest == pytest.approx(count + once)
+
+
+@pytest.mark.parametrize(("nbytes", "columns", "count"), [(2**20, 25, 2 * 2), (480, 5, 2 * 2 * 5)])
+def test_a_product_of_strips_is_an_image_or_a_block(
+    nbytes: int, columns: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs, "STRIP_BYTES", nbytes)
+    monkeypatch.setattr(costs, "product", lambda *sizes: sizes)
+    assert costs.strips(SHAPE).product == (3, 2 * 6, columns, count)
+
+
+def test_im2col_costs_twice_as_much_as_strips_where_columns_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    nbytes = 2 * 4 * 6 * 25 * 4
+    monkeypatch.setattr(costs, "ONCE_BYTES", nbytes)
+    assert sum(costs.im2col(SHAPE)) < sum(costs.strips(SHAPE))
+    monkeypatch.setattr(costs, "ONCE_BYTES", nbytes - 1)
+    assert sum(costs.im2col(SHAPE)) == pytest.approx(2 * sum(costs.strips(SHAPE)))
+
+
+def test_what_the_way_back_has_to_do(alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = 2 * 4 * 6 * 25
+    alone("MULTIPLY")
     assert costs.col2im(SHAPE).product == (2 * 6) * 3 * (5 * 5) * 4
+    counts = {"SCATTERED": 2 * columns / 3, "ADD": columns, "RUN": columns / 5, "CALL": 6 / 4}  # products of three terms
+    for strided, shape in ((False, UNIT), (True, SHAPE)):
+        for name, count in counts.items():
+            alone(name)
+            assert costs.col2im(shape).rest == pytest.approx(count), (strided, name)
+        counts |= {"SCATTERED": counts["SCATTERED"] + columns, "ADD": 0, "RUN": 0}  # what is added goes one by one
+    monkeypatch.setattr(costs, "STRIP_BYTES", 480)
+    assert costs.col2im(SHAPE).rest == pytest.approx(columns * 4 / 480 * 6 / 4)
+
+
+def test_what_is_to_be_turned_round_on_the_way_back(alone: Callable[[str], None]) -> None:
+    for name, filters, cells in (("SCATTERED", 6 * 2 * 6, 0), ("COPY", 0, 2 * 4 * 70), ("RUN", 0, 2 * 4 * 70 / 5)):
+        alone(name)
+        assert costs.turn(SHAPE, stride=(1, 1)) == filters
+        assert costs.turn(SHAPE, stride=(1, 2)) == filters + cells
