@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, current_thread
 from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,14 @@ def test_threadpoolctl_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads._blas.__wrapped__() == []
 
 
+def test_blas_is_held_by_a_threadpoolctl_before_3_8_too(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(2)
+    asked: list[int] = []
+    monkeypatch.setattr(threads, "_blas", lambda: [SimpleNamespace(num_threads=4, set_num_threads=asked.append)])
+    threads.products(list, range(2), 10)
+    assert asked == [1, 4]
+
+
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
 def test_many_threads_call_one_layer_that_shares_out_its_work(algorithm: str, share: Any) -> None:
     share(3)
@@ -182,10 +191,10 @@ def test_an_error_is_raised_when_all_have_ended(share: Any) -> None:
 
 @pytest.mark.parametrize(("value", "most"), [("1", 1), ("2,1", 2), ("0", 1), ("", 99), ("many", 99)])
 def test_omp_num_threads_is_respected(value: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    cores = threads.workers()
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 99)
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert threads.workers() == min(cores, most)
+    assert threads.workers() == most
 
 
 def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,6 +223,7 @@ def test_work_is_shared_out_from_two_shares_on(monkeypatch: pytest.MonkeyPatch) 
         (9, 4, 1, 99, 2, (5, 1)),  # all fit, for two threads
         (2, 4, 1, 4, 2, (1, 1)),  # one just fits, and there is one for each thread
         (2, 4, 1, 3, 2, (1, 2)),  # none fits
+        (3, 4, 1, 3, 3, (1, 2)),  # halves will do: there is an image for each thread
         (2, 5, 1, 99, 3, (1, 3)),  # fewer images than threads
         (2, 9, 1, 2, 3, (1, 5)),
         (1, 9, 1, 2, 3, (1, 6)),  # as many pieces of one image for each thread
