@@ -1,6 +1,7 @@
 """Copy the project to where mutmut can change every function: ``python tests/mutable.py FOLDER`` (see docs/mutation.md).
 
-mutmut leaves functions with a decorator as they are. In the copy ``@np.errstate(all="ignore")`` stands at the module's end.
+mutmut leaves functions with a decorator as they are. In the copy ``@np.errstate(all="ignore")`` stands at the module's end,
+and so do ``@cache``, ``@lru_cache(...)`` and ``@contextmanager``.
 """
 
 import re
@@ -10,7 +11,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DECORATED = re.compile(r"^( *)(@np\.errstate\(.*?\)).*\n(?= *def (\w+)\()", re.MULTILINE)
+DECORATED = re.compile(
+    r"^( *)(@(?:np\.errstate\(.*?\)|lru_cache\(.*?\)|cache|contextmanager)).*\n(?= *def (\w+)\()", re.MULTILINE
+)
 CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 
 

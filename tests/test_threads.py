@@ -123,6 +123,20 @@ def test_threadpoolctl_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads._blas.__wrapped__() == []
 
 
+@pytest.mark.parametrize(
+    ("layers", "held"),
+    [((), False), (("pthreads",), True), (("openmp",), False), (("pthreads", "openmp"), False), ((None,), True)],
+)
+def test_blas_that_counts_for_each_thread_by_itself_is_not_held(
+    layers: tuple[str | None, ...], held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = [SimpleNamespace(**({"threading_layer": layer} if layer else {})) for layer in layers]  # some do not say
+    found = {"blas": SimpleNamespace(lib_controllers=libraries)}
+    controller = SimpleNamespace(select=lambda user_api: found[user_api])
+    monkeypatch.setitem(sys.modules, "threadpoolctl", SimpleNamespace(ThreadpoolController=lambda: controller))
+    assert threads._blas.__wrapped__() == (libraries if held else [])
+
+
 def test_blas_is_held_by_a_threadpoolctl_before_3_8_too(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     share(2)
     asked: list[int] = []
@@ -199,7 +213,7 @@ def test_omp_num_threads_is_respected(value: str, most: int, monkeypatch: pytest
 
 def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {0, 3, 5}}.get, raising=False)  # of process 0, which is this one
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert threads.workers() == 3
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
@@ -268,7 +282,7 @@ def done_by(number: int) -> list[int]:
 def test_each_thread_is_on_a_core_of_its_own_while_there_are_some(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     share(3)
     calls: list[tuple[int, set[int]]] = []
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {5, 3}}.get, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda *arguments: calls.append(arguments), raising=False)
     assert done_by(3) == [0, 1, 2]
     assert sorted(calls) == [(0, {3}), (0, {5})]  # 0 is the thread itself
@@ -282,3 +296,21 @@ def test_a_core_that_is_gone_is_no_error(share: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", gone, raising=False)
     assert done_by(2) == [0, 1]
+
+
+def test_threads_where_none_can_be_bound(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(2)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS and Windows
+    assert done_by(2) == [0, 1]
+
+
+def test_the_pool_has_as_many_threads_as_wanted_and_they_bear_its_name(share: Any) -> None:
+    share(40)  # more than Python would take
+    all_of_them, names = Barrier(40, timeout=20), set()
+
+    def work(_: int) -> None:
+        all_of_them.wait()
+        names.add(current_thread().name)
+
+    threads.each(work, range(40), 10)
+    assert names == {f"vectorized_{n}" for n in range(40)}
