@@ -203,7 +203,7 @@ def test_an_error_is_raised_when_all_have_ended(share: Any) -> None:
     assert ended
 
 
-@pytest.mark.parametrize(("value", "most"), [("1", 1), ("2,1", 2), ("0", 1), ("", 99), ("many", 99)])
+@pytest.mark.parametrize(("value", "most"), [("1", 1), ("2,1", 2), ("0", 1), ("", 99), ("many", 99), ("100", 99)])
 def test_omp_num_threads_is_respected(value: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 99)
