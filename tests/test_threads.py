@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event, current_thread
+from functools import cache
+from threading import Barrier, Event, current_thread, main_thread
 from time import sleep
 from types import SimpleNamespace
 from typing import Any
@@ -40,12 +41,10 @@ def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     sys.setswitchinterval(1e-6)
 
     def set_to(number: int) -> None:
-        threads._pool.cache_clear()
         monkeypatch.setattr(threads, "workers", lambda: number)
 
     yield set_to
     sys.setswitchinterval(before)
-    threads._pool.cache_clear()
 
 
 @pytest.fixture
@@ -167,10 +166,8 @@ def test_a_call_never_waits_for_the_work_of_another(share: Any) -> None:
         assert free.wait(20)
 
     with ThreadPoolExecutor(1) as other:
-        slow = other.submit(threads.each, hold, range(2), 10)  # in both threads of the pool
+        slow = other.submit(threads.each, hold, range(2), 10)  # in two threads
         assert held.wait(20)
-        while threads._pool()._work_queue.qsize():  # until the helper has begun
-            pass
         threads.each(done.append, range(5), 10)
         assert sorted(done) == list(range(5))
         assert not slow.done()
@@ -186,12 +183,13 @@ def test_each_item_goes_to_one_thread(share: Any) -> None:
         assert sorted(done) == list(range(5000))
 
 
-def test_an_error_is_raised_when_all_have_ended(share: Any) -> None:
+@pytest.mark.parametrize("here", [True, False])
+def test_an_error_is_raised_when_all_have_ended(here: bool, share: Any) -> None:
     share(2)
     began, ended = Event(), []
 
     def fail_or_linger(_: int) -> None:
-        if current_thread().name.endswith("_0"):
+        if (current_thread() is main_thread()) == here:
             assert began.wait(20)
             raise ZeroDivisionError
         began.set()
@@ -268,7 +266,7 @@ def test_numpy_warns_of_nothing_in_any_thread(share: Any) -> None:
 
 
 def done_by(number: int) -> list[int]:
-    """Let so many threads of the pool begin, each with one item; return the items that were done."""
+    """Let so many threads begin, each with one item; return the items that were done."""
     all_of_them, done = Barrier(number, timeout=20), []
 
     def work(item: int) -> None:
@@ -279,33 +277,73 @@ def done_by(number: int) -> list[int]:
     return sorted(done)
 
 
-def test_each_thread_is_on_a_core_of_its_own_while_there_are_some(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    share(3)
+@pytest.fixture
+def cores(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, set[int]]]:
+    """Suppose that this process may run on cores 3, 5 and 7, and this thread is on 5; return a list of who is bound to what."""
     calls: list[tuple[int, set[int]]] = []
-    monkeypatch.setattr(os, "sched_getaffinity", {0: {5, 3}}.get, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {7, 5, 3}}.get, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda *arguments: calls.append(arguments), raising=False)
-    assert done_by(3) == [0, 1, 2]
-    assert sorted(calls) == [(0, {3}), (0, {5})]  # 0 is the thread itself
+    monkeypatch.setattr(threads, "_core", lambda: 5)
+    monkeypatch.setattr(threads, "_helper", cache(threads._Helper))
+    return calls
 
 
+@pytest.mark.parametrize(("number", "bound"), [(2, [3]), (3, [3, 7]), (5, [3, 7])])
+def test_helpers_are_on_other_cores_while_there_are_some(number: int, bound: list[int], cores: Any, share: Any) -> None:
+    share(number)
+    for _ in range(2):
+        assert done_by(number) == list(range(number))
+    assert sorted((who, *on) for who, on in cores) == [(0, core) for core in bound]  # 0 is the thread itself
+
+
+@pytest.mark.usefixtures("cores")
 def test_a_core_that_is_gone_is_no_error(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any) -> None:
         raise OSError
 
     share(2)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", gone, raising=False)
     assert done_by(2) == [0, 1]
 
 
 def test_threads_where_none_can_be_bound(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    share(2)
+    share(3)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS and Windows
-    assert done_by(2) == [0, 1]
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert done_by(3) == [0, 1, 2]
 
 
-def test_the_pool_has_as_many_threads_as_wanted_and_they_bear_its_name(share: Any) -> None:
-    share(40)  # more than Python would take
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores a process may run on")
+def test_the_core_that_a_thread_runs_on() -> None:
+    may = os.sched_getaffinity(0)
+    assert threads._core() in may
+    with ThreadPoolExecutor(1) as pool:  # a thread that is bound says so
+        for core in may:
+            assert pool.submit(lambda core=core: os.sched_setaffinity(0, {core}) or threads._core()).result() == core
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_a_system_that_does_not_say_which_core(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> None:
+        raise error
+
+    monkeypatch.setattr(threads, "_libc", unknown)
+    assert threads._core() is None
+
+
+def test_where_no_thread_can_be_started_the_caller_does_all(cores: Any, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise RuntimeError("can't start new thread")
+
+    share(3)
+    monkeypatch.setattr(threads, "_helper", full)
+    done: list[int] = []
+    threads.each(done.append, range(5), 10)
+    assert (sorted(done), cores) == (list(range(5)), [])
+
+
+def test_as_many_threads_as_wanted_work_and_the_helpers_bear_their_name(share: Any) -> None:
+    share(40)
     all_of_them, names = Barrier(40, timeout=20), set()
 
     def work(_: int) -> None:
@@ -313,4 +351,5 @@ def test_the_pool_has_as_many_threads_as_wanted_and_they_bear_its_name(share: An
         names.add(current_thread().name)
 
     threads.each(work, range(40), 10)
-    assert names == {f"vectorized_{n}" for n in range(40)}
+    assert len(names) == 40
+    assert all(name.startswith("vectorized_") for name in names - {main_thread().name})

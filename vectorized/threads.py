@@ -9,10 +9,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -108,31 +108,34 @@ def cut(count: int, pieces: int) -> list[slice]:
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
-    """Call ``work`` in at most so many threads of the pool while this one sleeps; raise what a call raised.
+    """Call ``work`` in this thread and in helpers, at most so many threads in all.
 
-    A call that finds the pool at another call's work does all by itself: it never waits for theirs.
+    Raises what a call raises, an interrupt too, after the others have ended. A call that finds the helpers at another call's work does all by itself: it never waits for theirs.
     """
-    queue, threads = deque(items), min(threads, len(items))
+    queue, ended, threads = deque(items), SimpleQueue[BaseException | None](), min(threads, len(items))
 
     def run() -> None:
-        with np.errstate(all="ignore"):  # a thread does not inherit it
-            work(_taken(queue))
+        error = None
+        try:
+            with np.errstate(all="ignore"):  # a thread does not inherit it
+                work(_taken(queue))
+        except BaseException as raised:
+            error = raised
+        ended.put(error)
 
-    if threads < 2 or not _Pool.lock.acquire(blocking=False):
-        run()
+    if threads < 2 or not _Helper.busy.acquire(blocking=False):
+        work(iter(items))
         return
     try:
-        helpers: list[Future[None]] = []
-        with suppress(RuntimeError):  # the interpreter is ending, or the system has no more threads: those that run will do
-            helpers.extend(_pool().submit(run) for _ in range(threads))
-        if not helpers:
-            run()
+        helpers = _helpers(threads - 1)
         for helper in helpers:
-            helper.exception()  # waits
+            helper.tasks.put(run)
+        run()
+        errors = [ended.get() for _ in range(1 + len(helpers))]
     finally:
-        _Pool.lock.release()
-    for helper in helpers:
-        helper.result()
+        _Helper.busy.release()
+    for error in filter(None, errors):
+        raise error
 
 
 def _taken(queue: deque[Item]) -> Iterator[Item]:
@@ -145,30 +148,56 @@ def _taken(queue: deque[Item]) -> Iterator[Item]:
         yield item
 
 
-class _Pool:
-    """Who has the pool, and which core its next thread is for."""
+class _Helper:
+    """A thread that sleeps until it is given a task, bound to one core (to none if that is negative).
 
-    lock = threading.Lock()
-    cores: Iterator[int] = iter(())
+    Linux wakes a thread on the core of the one that wakes it, even if another is idle, and may leave both there for longer than
+    a call takes (measured: calls of some milliseconds took as long as with one thread). So a caller, which nobody binds, wakes
+    those helpers that are bound to other cores than its own.
+    """
+
+    busy = threading.Lock()
+
+    def __init__(self, core: int) -> None:
+        self.tasks = SimpleQueue[Callable[[], None]]()  # waking by it takes half as long as by a ThreadPoolExecutor
+        threading.Thread(target=self._serve, args=(core,), name=f"vectorized_{core}", daemon=True).start()
+
+    def _serve(self, core: int) -> None:
+        if core >= 0:
+            with suppress(OSError):  # the core is not ours any more
+                os.sched_setaffinity(0, {core})  # of this thread alone
+        while True:
+            self.tasks.get()()
+
+
+_helper = cache(_Helper)  # started when first needed, and kept
+
+
+def _helpers(count: int) -> list[_Helper]:
+    """Return so many helpers, each on another core than this thread and than the others while there are some."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    here = _core()
+    others = [core for core in cores if core != here][:count]
+    helpers: list[_Helper] = []
+    with suppress(RuntimeError):  # the interpreter is ending, or the system has no more threads: those that run will do
+        helpers.extend(map(_helper, (*others, *range(len(others) - count, 0))))
+    return helpers
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    """Return the threads, started when first needed and kept, each on a core of its own.
+def _libc() -> Any:
+    """Return the C library, for what Python does not offer."""
+    import ctypes  # noqa: PLC0415 - it takes time, and is for those alone who share
 
-    Linux wakes a thread on the core of the one that wakes it, even if another is idle, and may leave both there for longer than
-    a call takes (measured: calls of some milliseconds took as long as with one thread). BLAS's threads spin to stay where they
-    are. Ours sleep, and so does the caller while they work; so it is they who are bound, and no thread of the caller's.
-    """
-    _Pool.cores = iter(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else iter(())
-    return ThreadPoolExecutor(workers(), thread_name_prefix="vectorized", initializer=_settle)
+    return ctypes.PyDLL(None)
 
 
-def _settle() -> None:
-    """Bind a thread of the pool, as it begins, to the next core."""
-    if (core := next(_Pool.cores, None)) is not None:
-        with suppress(OSError):  # it is not ours any more
-            os.sched_setaffinity(0, {core})  # of this thread alone
+def _core() -> int | None:
+    """Return the core that this thread runs on at the moment; ``None`` where the system does not say."""
+    try:
+        return int(_libc().sched_getcpu())
+    except (OSError, TypeError, AttributeError):  # macOS, Windows
+        return None
 
 
 @cache
@@ -219,8 +248,8 @@ def _set_blas_threads(numbers: list[int]) -> None:
 
 def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
-    _pool.cache_clear()
-    _Pool.lock = threading.Lock()
+    _helper.cache_clear()
+    _Helper.busy = threading.Lock()
     if _Holders.count:
         _Holders.count = 0
         _set_blas_threads(_Holders.before)
