@@ -64,15 +64,15 @@ def test_integers_in_scratch_full_of_the_largest(edge: Edge, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("least", "rows", "blocks"),
     [
-        (1, 1.6, 6),
-        (9, 1.6, 2),  # of 3 rows, for 9 columns at least, and then more than fits
-        (99, 1.5, 2),  # but no more than twice of that
+        (1, 1.6, 8),
+        (9, 1.6, 3),  # of 3 rows, for 9 columns at least, and then more than fits
+        (99, 1.5, 3),  # but no more than twice of that
     ],
 )
 def test_a_row_of_few_windows_has_others_beside_it(
     least: int, rows: float, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case, row = convolution("conv2d", (6, 4), (3, 4, 3, 2, 1), PLAIN, N=1), 3 * 3 * 2 * 4 * 8
+    case, row = convolution("conv2d", (8, 4), (3, 4, 3, 2, 1), PLAIN, N=1), 3 * 3 * 2 * 4 * 8
     edge = Edge("strips", case, strips, int(rows * row), {(strips, "block_columns"): blocks})
     counts = edge.shrink(monkeypatch)
     monkeypatch.setattr(strips, "LEAST_COLUMNS", least)

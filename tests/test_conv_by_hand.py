@@ -305,6 +305,11 @@ def test_the_gradient_of_a_padded_1x1_convolution(implementation: Any, side: int
     assert (grad_weight.item(), grad_bias.item()) == (1 + 20 + 300 + 4000, 1111 + 2 * 7)
 
 
+def test_the_gradient_of_a_1x1_convolution_of_two_channels(implementation: Any) -> None:
+    grads = implementation.conv2d_backward([[[1, 10, 100]]], [[[1, 2, 3]], [[4, 5, 6]]], [[[[7]], [[8]]]])
+    assert [grad.tolist() for grad in grads] == [[[[7, 70, 700]], [[8, 80, 800]]], [[[[321]], [[654]]]], [111]]
+
+
 def test_the_gradient_of_a_transposed_convolution(implementation: Any) -> None:
     x, weight, g = [[[1, 2]]], [[[[3, 4]], [[5, 6]]]], [[[1, 10, 100, 1000]], [[2, 20, 200, 2000]]]
     weight = np.array(weight).reshape(1, 2, 1, 2)  # one channel to two filters; stamps at 0 and 2
