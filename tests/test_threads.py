@@ -137,6 +137,9 @@ def test_each_thread_has_columns_enough(
         ("pointwise", (1, 1), 2 * 10 * 3 * (5 * 7) // 2),  # nothing is copied
         ("strips", (3, 2), 2 * 6 * (3 * 2) * (5 * 7) * (5 + 50)),  # to copy a value counts as 50
         ("flat", (3, 2), 2 * 6 * (3 * 2) * (5 * 8) * (5 + 50)),  # in whole rows of 8 pixels
+        ("shifted", (3, 2), 10 * 3 * (3 * 2) * (5 * 8)),  # each image by itself
+        ("winograd2", (3, 3), 2 * (10 * 3 + 2 * 4 * (10 + 6)) * (3 * (4 + 1)) * 4**2),  # products, and transforms both ways
+        ("winograd4", (3, 3), 2 * (10 * 3 + 2 * 6 * (10 + 6)) * (2 * (2 + 1)) * 6**2),
     ],
 )
 def test_work_that_two_threads_are_worth(
