@@ -1,11 +1,17 @@
 """At the edges of blocks every path gives what naive gives, and in scratch memory full of NaN the same to the bit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from blocks import EDGES, Edge, check, of_dtype, run
-from vectorized import ALGORITHMS, filters
+import naive
+import vectorized
+from blocks import BENT, EDGES, PLAIN, Edge, check, convolution, of_dtype, run
+from samples import small_integers
+from vectorized import ALGORITHMS, filters, pointwise, strips
 
+Shape = tuple[int, ...]
 each_edge = pytest.mark.parametrize("edge", EDGES, ids=[edge.name for edge in EDGES])
 EXACT = [edge for edge in EDGES if edge.algorithm not in ("fft", "winograd2", "winograd4") and "mean" not in edge.name]
 
@@ -53,3 +59,82 @@ def test_integers_in_scratch_full_of_the_largest(edge: Edge, monkeypatch: pytest
     for a, b in zip(run(of_dtype(edge.case, np.int64), edge.algorithm), floats, strict=True):
         assert a.dtype == np.int64
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("least", "rows", "blocks"),
+    [
+        (1, 1.6, 8),
+        (9, 1.6, 3),  # of 3 rows, for 9 columns at least, and then more than fits
+        (99, 1.5, 3),  # but no more than twice of that
+    ],
+)
+def test_a_row_of_few_windows_has_others_beside_it(
+    least: int, rows: float, blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, row = convolution("conv2d", (8, 4), (3, 4, 3, 2, 1), PLAIN, N=1), 3 * 3 * 2 * 4 * 8
+    edge = Edge("strips", case, strips, int(rows * row), {(strips, "block_columns"): blocks})
+    counts = edge.shrink(monkeypatch)
+    monkeypatch.setattr(strips, "LEAST_COLUMNS", least)
+    check(case, run(case, "strips"))
+    assert counts == edge.blocks
+
+
+IMAGES, FILTERS, FLAT, DOWN = (2, 3, 7, 9), (4, 3, 3, 2), (2, 2, 3, 2), {"stride": (2, 1)}
+TAKEN: list[tuple[str, str, Shape, Shape, dict[str, Any], int, list[Shape]]] = [
+    # what, algorithm, x, weight, options, the most values of filters that are copied for the bias, what is taken
+    ("columns, and a row of ones", "strips", IMAGES, FILTERS, PLAIN, 72, [(2, 18 + 1, 5 * 8)]),
+    ("too many filters for the ones", "strips", IMAGES, FILTERS, PLAIN, 71, [(2, 18, 5 * 8)]),
+    ("ones below two taps", "strips", IMAGES, (4, 3, 1, 2), PLAIN, 24, [(2, 6 + 1, 7 * 8)]),
+    ("none below a single tap", "strips", IMAGES, (4, 3, 1, 1), DOWN, 99, [(2, 3, 4 * 9)]),
+    ("pixels as they stand", "strips", IMAGES, (4, 3, 1, 1), PLAIN, 99, []),
+    ("pixels dealt out in threes", "strips", IMAGES, FILTERS, BENT, 71, [(2, 3, 9, 3, 5), (2, 18, 4 * 4)]),
+    ("two windows, dealt out", "strips", (2, 3, 7, 5), FILTERS, {"stride": (1, 3)}, 71, [(2, 3, 7, 3, 2), (2, 18, 5 * 2)]),
+    ("one window takes no step", "strips", (2, 3, 7, 2), FILTERS, {"stride": (2, 3)}, 71, [(2, 18, 3 * 1)]),
+    ("one tap needs no dealing", "strips", IMAGES, (4, 3, 3, 1), {"stride": 2}, 35, [(2, 9, 3 * 5)]),
+    ("one window takes no step", "flat", (1, 2, 3, 2), FLAT, {"stride": 9}, 0, [(1, 12, 2), (2, 7), (1, 2, 2)]),
+    ("shared padding", "flat", (1, 2, 5, 6), FLAT, {**DOWN, "padding": 1}, 0, [(1, 12, 3 * 7), (2, 29), (1, 2, 3 * 7)]),
+    ("pixels as they stand", "pointwise", IMAGES, (6, 3, 1, 1), PLAIN, 99, []),
+    ("more results than pixels, and a row of ones", "pointwise", IMAGES, (7, 3, 1, 1), PLAIN, 21, [(3 + 1, 7, 9)] * 2),
+    ("too many filters for the ones", "pointwise", IMAGES, (7, 3, 1, 1), PLAIN, 20, []),
+    ("no ones for groups", "pointwise", IMAGES, (9, 1, 1, 1), {"groups": 3}, 99, []),
+    ("every other row", "pointwise", IMAGES, (6, 3, 1, 1), DOWN, 99, [(3, 4, 9)] * 2),
+    ("one row takes no step", "pointwise", (2, 3, 1, 9), (6, 3, 1, 1), DOWN, 99, []),
+    ("one column takes no step", "pointwise", (2, 3, 7, 1), (6, 3, 1, 1), {"stride": (1, 9)}, 99, []),
+]
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[Shape]:
+    """Return the shapes of the scratch that calls take, as they take it."""
+    shapes, take = [], filters.Scratch.take
+    monkeypatch.setattr(filters.Scratch, "take", lambda s, n, shape, dtype: shapes.append(shape) or take(s, n, shape, dtype))
+    return shapes
+
+
+@pytest.mark.parametrize(
+    ("what", "algorithm", "x", "weight", "options", "few", "shapes"), TAKEN, ids=[f"{row[1]}: {row[0]}" for row in TAKEN]
+)
+def test_no_more_scratch_is_taken_than_that(
+    what: str,
+    algorithm: str,
+    x: Shape,
+    weight: Shape,
+    options: dict[str, Any],
+    few: int,
+    shapes: list[Shape],
+    taken: list[Shape],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (strips, pointwise):
+        monkeypatch.setattr(module, "FEW", few)
+    given = small_integers(x), small_integers(weight), small_integers(weight[:1])
+    assert np.array_equal(vectorized.conv2d(*given, **options, algorithm=algorithm), naive.conv2d(*given, **options))
+    assert taken == shapes, what
+
+
+def test_a_block_takes_no_rows_but_its_own(taken: list[Shape], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STRIP_BYTES", "LEAST_COLUMNS"):
+        monkeypatch.setattr(strips, name, 1)
+    vectorized.conv2d(small_integers((1, 3, 7, 9)), small_integers(FILTERS), **BENT, algorithm="strips")
+    assert taken == 4 * [(1, 3, 3, 3, 5), (1, 18, 4)]

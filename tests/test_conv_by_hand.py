@@ -227,11 +227,28 @@ def test_every_algorithm_multiplies_by_the_middle_and_adds_the_bias(algorithm: s
     assert np.array_equal(np.round(y), x * middle + bias)
 
 
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("algorithm", ["im2col", "strips", "flat", "fft"])
+def test_every_algorithm_takes_a_stride_along_one_axis(algorithm: str, across: bool) -> None:
+    x, weight = np.arange(1.0, 11).reshape(1, 5, 2), np.array([1.0, 10, 100]).reshape(1, 1, 3, 1)
+    y = np.array([[[1 + 30 + 500, 2 + 40 + 600], [5 + 70 + 900, 6 + 80 + 1000]]])
+    if across:
+        x, weight, y = (np.moveaxis(a, -1, -2) for a in (x, weight, y))
+    got = vectorized.conv2d(x, weight, stride=(1, 2) if across else (2, 1), algorithm=algorithm)
+    assert np.array_equal(np.round(got), y)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "pointwise", "strips", "flat", "fft"])
+def test_every_algorithm_takes_two_pixels_a_stride_apart(algorithm: str) -> None:
+    y = vectorized.conv2d([[[1.0, 2], [3, 4], [5, 6]]], [[[[7.0]]]], [8.0], stride=(2, 1), algorithm=algorithm)
+    assert np.round(y).tolist() == [[[7 + 8, 14 + 8], [35 + 8, 42 + 8]]]
+
+
 THREE = {"x": np.ones((1, 4, 4)), "weight": np.ones((1, 1, 3, 3))}
 NUMBERS = {name: array.astype("i8") for name, array in THREE.items()}
 KERNELS = "takes 3x3 filters with stride 1 and dilation 1 alone, got"
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
-    ("pointwise", THREE, "takes 1x1 filters alone, got 3x3"),
+    ("pointwise", {**THREE, "weight": np.ones((1, 1, 3, 2))}, "takes 1x1 filters alone, got 3x2"),
     ("shifted", {**THREE, "stride": (1, 2), "rounding": "floor"}, "takes stride 1 alone, got (1, 2)"),
     ("fft", NUMBERS, "takes float and complex alone, got int64"),
     ("winograd2", NUMBERS, "takes float and complex alone, got int64"),
@@ -286,6 +303,11 @@ def test_the_gradient_of_a_padded_1x1_convolution(implementation: Any, side: int
     grad_x, grad_weight, grad_bias = implementation.conv2d_backward(g, x, weight, padding=padding)
     assert grad_x.tolist() == [[[5, 50], [500, 5000]]]
     assert (grad_weight.item(), grad_bias.item()) == (1 + 20 + 300 + 4000, 1111 + 2 * 7)
+
+
+def test_the_gradient_of_a_1x1_convolution_of_two_channels(implementation: Any) -> None:
+    grads = implementation.conv2d_backward([[[1, 10, 100]]], [[[1, 2, 3]], [[4, 5, 6]]], [[[[7]], [[8]]]])
+    assert [grad.tolist() for grad in grads] == [[[[7, 70, 700]], [[8, 80, 800]]], [[[[321]], [[654]]]], [111]]
 
 
 def test_the_gradient_of_a_transposed_convolution(implementation: Any) -> None:

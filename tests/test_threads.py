@@ -108,6 +108,52 @@ def test_one_image_that_would_be_one_block_is_cut_for_every_thread(
     assert together[-1] == number
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "images", "least", "number"),
+    [
+        ("pointwise", 1, 5, 4),
+        ("pointwise", 1, 6, 1),  # 20 pixels are too few for four threads
+        ("pointwise", 3, 5, 3),  # images enough: each remains whole
+        ("strips", 2, 10, 4),
+        ("strips", 2, 11, 1),
+    ],
+)
+def test_each_thread_has_columns_enough(
+    algorithm: str, images: int, least: int, number: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share(4)
+    for module, name, nbytes in WHOLE:
+        monkeypatch.setattr(module, name, nbytes)
+    for module in (pointwise, strips):
+        monkeypatch.setattr(module, "LEAST_COLUMNS", least)
+    case = convolution("conv2d", (4, 5), (2, 3, 1, 1, 1), {}, images)
+    check(case, run(case, algorithm), algorithm)
+    assert max(together, default=1) == number
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "taps", "macs"),
+    [
+        ("pointwise", (1, 1), 2 * 10 * 3 * (5 * 7) // 2),  # nothing is copied
+        ("strips", (3, 2), 2 * 6 * (3 * 2) * (5 * 7) * (5 + 50)),  # to copy a value counts as 50
+        ("flat", (3, 2), 2 * 6 * (3 * 2) * (5 * 8) * (5 + 50)),  # in whole rows of 8 pixels
+        ("shifted", (3, 2), 10 * 3 * (3 * 2) * (5 * 8)),  # each image by itself
+        ("winograd2", (3, 3), 2 * (10 * 3 + 2 * 4 * (10 + 6)) * (3 * (4 + 1)) * 4**2),  # products, and transforms both ways
+        ("winograd4", (3, 3), 2 * (10 * 3 + 2 * 6 * (10 + 6)) * (2 * (2 + 1)) * 6**2),
+    ],
+)
+def test_work_that_two_threads_are_worth(
+    algorithm: str, taps: tuple[int, int], macs: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = convolution("conv2d", (5, 7), (6, 10, *taps, 2), {})
+    share(2)
+    for much, number in ((macs, 2), (macs + 1, 1)):
+        monkeypatch.setattr(threads, "SHARE_MACS", much / 2)
+        together.clear()
+        run(case, algorithm)
+        assert max(together, default=1) == number
+
+
 @each_path
 def test_without_threadpoolctl(edge: Edge, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     share(3)

@@ -60,13 +60,12 @@ def blocks_of(images: int, groups: int, rows: int, row_bytes: int, threads: int)
     >>> blocks_of(images=1, groups=4, rows=8, row_bytes=2**10, threads=2)
     [(0, slice(0, 2, None), slice(0, 8, None)), (0, slice(2, 4, None), slice(0, 8, None))]
     """
-    some = max(1, min(STRIP_BYTES // (row_bytes * rows), -(-images * groups // threads), groups))
-    _, pieces = block_size(images * groups, rows, row_bytes, STRIP_BYTES, threads)
+    some, pieces = block_size(images * groups, rows, row_bytes, STRIP_BYTES, threads)
     return [
         (n, slice(g, min(g + some, groups)), piece)
         for n in range(images)
         for g in range(0, groups, some)
-        for piece in cut(rows, 1 if some > 1 else pieces)
+        for piece in cut(rows, pieces)
     ]
 
 

@@ -110,7 +110,8 @@ def cut(count: int, pieces: int) -> list[slice]:
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
     """Call ``work`` in this thread and in helpers, at most so many threads in all.
 
-    Raises what a call raises, an interrupt too, after the others have ended. A call that finds the helpers at another call's work does all by itself: it never waits for theirs.
+    Raises what a call raises, an interrupt too, after the others have ended. One that finds the helpers at another's work does
+    all by itself: it never waits for theirs.
     """
     queue, ended, threads = deque(items), SimpleQueue[BaseException | None](), min(threads, len(items))
 
