@@ -170,6 +170,7 @@ def _options(case: Case) -> Iterator[Any]:
 
 BY_COLUMNS = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[0]))
 TURNED = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[0]))
+FILTERS_FLAT = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[-1]))
 FLAT = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[-1]))
 
 
@@ -179,9 +180,14 @@ def backwards() -> Iterator[Edge]:
     for name, way in (("turned", TURNED), ("flat", FLAT)):
         for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, PADDED, BENT) for P in around(3)):
             case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
-            yield Edge(f"backward, {name}, groups {G}, rows {P}", case, strips, 3 * 36 * 5 * ITEM, {}, way)
+            yield Edge(f"backward, {name}, groups {G}, rows {P}", case, strips, 3 * 36 * 5 * ITEM, {back: 0}, way)
             flat_row = (9 * 4 // G + 6 // G) * 8 * ITEM
-            yield Edge(f"backward, {name}, in flat rows, groups {G}, rows {P}", case, flat, 3 * flat_row, {}, way)
+            yield Edge(f"backward, {name}, in flat rows, groups {G}, rows {P}", case, flat, 3 * flat_row, {back: 0}, way)
+    for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, BENT) for P in around(3)):
+        case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
+        row = (9 * 4 // G + 6 // G) * (6 if options is BENT else 7) * ITEM  # flat rows of 7 pixels; of 17, every third
+        each = {(flat, "stretch_rows"): 2 * G * -(-P // 3) if G > 1 else 0}  # one group is no case for flat rows
+        yield Edge(f"backward, filters in flat rows, groups {G}, rows {P}", case, flat, 3 * row, each, FILTERS_FLAT)
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):
         row = 4 * 3 * 2 * 5 * ITEM
         transposed = {k: v for k, v in options.items() if k != "rounding"} | ({"padding": (2, 1)} if options else {})

@@ -113,6 +113,15 @@ def test_a_dilation_or_stride_that_moves_nothing_is_valid(implementation: Any, n
 
 
 @pytest.mark.parametrize("n", ABSURD)
+@pytest.mark.parametrize("images", [0, 1])
+@pytest.mark.usefixtures("frugal")
+def test_stamps_that_meet_in_one_cell_are_valid(implementation: Any, images: int, n: int) -> None:
+    options = {"stride": n, "padding": n, "dilation": n}  # all four have a tap at (n, n); padding leaves that alone
+    y = implementation.conv_transpose2d(np.ones((images, 1, 2, 2)), np.ones((1, 1, 2, 2)), **options)
+    assert y.tolist() == images * [[[[4]]]]
+
+
+@pytest.mark.parametrize("n", ABSURD)
 @pytest.mark.usefixtures("frugal")
 def test_a_small_gradient_of_an_absurd_result_is_refused(implementation: Any, n: int) -> None:
     x, one = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))

@@ -4,6 +4,7 @@ The loss is L = sum(g * y). A convolution is linear in x, in the weight and in t
 difference has no error at all. A maximum is linear as long as no other cell overtakes it.
 """
 
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, pad
 
+import contract
 import vectorized
-from blocks import FLAT, TURNED
+from blocks import BY_COLUMNS, FLAT, TURNED
 from samples import small_integers
+from vectorized import gradients, strips
+from vectorized.conv import output_shape
 
 # x, weight, options: with extents, strides, paddings and dilations that differ wherever they can
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "plain": ((2, 3, 5, 6), (4, 3, 2, 3), {}),
+    "1x1": ((2, 6, 4, 5), (4, 3, 1, 1), {"groups": 2}),
     "1x1 with stride": ((2, 3, 5, 7), (4, 3, 1, 1), {"stride": (2, 3)}),
     "stride, padding, dilation": ((1, 2, 7, 9), (3, 2, 3, 2), {"stride": (2, 3), "padding": (1, 2), "dilation": (1, 3)}),
     "dropped remainder": ((2, 2, 6, 8), (3, 2, 3, 3), {"stride": (2, 3), "rounding": "floor"}),
@@ -247,3 +252,78 @@ def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
     _, grad_weight, _ = vectorized.conv2d_backward(**given, groups=2)
     expected = [[[[4, worst]]], [[[4, 4]]]] if where == "x" else [[[[worst, worst]]], [[[4, 4]]]]
     np.testing.assert_array_equal(grad_weight, expected)
+
+
+@pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_no_images_whichever_way(way: Any, groups: int, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in way:
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, 7, dtype))
+    x, weight = np.ones((0, 4, 5, 3)), np.ones((6, 4 // groups, 3, 1))
+    y = vectorized.conv2d(x, weight, stride=stride, groups=groups)
+    grad_x, grad_weight, grad_bias = vectorized.conv2d_backward(y, x, weight, stride=stride, groups=groups)
+    assert grad_x.shape == x.shape
+    assert not grad_weight.any()
+    assert grad_bias.tolist() == 6 * [0]
+
+
+HUGE = np.finfo("f8").max
+FINITE = [([1, -2], "i1", True), ([1, 2], "u8", True), ([1, 2j], "c16", True), ([HUGE, HUGE], "f8", True), ([1, 2], "O", False)]
+FINITE += [([1, worst], dtype, False) for worst in (np.inf, -np.inf, np.nan) for dtype in ("f2", "f8", "c8")]
+
+
+@pytest.mark.parametrize(("values", "dtype", "whole"), FINITE)
+def test_what_is_finite(values: list[Any], dtype: str, whole: bool) -> None:
+    with np.errstate(all="ignore"):
+        assert gradients.finite(np.array(values, dtype)) is whole
+
+
+# ------------------------------------------------------------------------------------------------------ the way it is done
+
+
+def canonical(shape: Any, other: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, **rest: Any) -> contract.Conv:
+    """Return a convolution in float32 as the contract has it."""
+    x, weight, bias = (np.ones(s, "f4") for s in (shape, other, other[:1]))
+    return contract.conv2d(x, weight, bias, stride, padding, dilation, rest.get("groups", 1), rest.get("rounding", "exact"))
+
+
+@named({name: case for name, case in CONVOLUTIONS.items() if name not in ("more padding than image", "unequal sides")})
+def test_the_gradient_of_x_is_a_convolution_too(shape: Any, other: Any, options: dict[str, Any]) -> None:
+    a = canonical(shape, other, **options)
+    g = np.ones(output_shape(a), "f4")
+    back = gradients.turned(a, g, shape[2:])
+    assert back is not None
+    assert output_shape(back) == shape
+    for got, real in ((back.x, gradients.apart(a, g)), (back.weight, gradients.around(a))):
+        assert (got.shape, got.dtype) == (real.shape, real.dtype)
+    assert back.bias is None
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_but_not_where_padding_is_wider_than_filters_reach(side: int) -> None:
+    for width in (1, 2):
+        top, bottom, left, right = (width * (side == i) for i in range(4))
+        a = canonical((1, 1, 3, 4), (1, 1, 2, 2), padding=((top, bottom), (left, right)))
+        assert (gradients.turned(a, np.ones(output_shape(a), "f4"), (3, 4)) is None) == (width == 2)
+
+
+def test_nor_where_cells_a_stride_apart_do_not_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = canonical((2, 3, 5, 7), (4, 3, 1, 1), stride=(2, 3))
+    g = np.ones(output_shape(a), "f4")
+    for missing in (0, 1):
+        monkeypatch.setattr(contract, "MEMORY", gradients.apart(a, g).nbytes - missing)
+        assert (gradients.turned(a, g, (5, 7)) is None) == (missing == 1)
+
+
+def test_of_products_larger_than_a_block_one_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strips, "STRIP_BYTES", 4 * 64 * 8)  # the columns of four images
+    x, weight = np.ones((4, 64, 1, 1)), np.ones((256, 64, 1, 1))
+    g = np.ones((4, 256, 1, 1))
+    tracemalloc.start()
+    try:
+        vectorized.conv2d_backward(g, x, weight)
+        assert tracemalloc.get_traced_memory()[1] < 3.5 * weight.nbytes  # the sum of all, one, and the sum of one
+    finally:
+        tracemalloc.stop()

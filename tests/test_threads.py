@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blocks import EDGES, PADDED, SIZES, Edge, check, convolution, run
-from vectorized import ALGORITHMS, Conv2d, pointwise, strips, threads
+from blocks import BY_COLUMNS, EDGES, FILTERS_FLAT, PADDED, PLAIN, SIZES, Edge, check, convolution, run
+from vectorized import ALGORITHMS, Conv2d, flat, gradients, pointwise, strips, threads
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -152,6 +152,40 @@ def test_work_that_two_threads_are_worth(
         together.clear()
         run(case, algorithm)
         assert max(together, default=1) == number
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_gradient_shares_out_its_groups_or_channels(groups: int, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(2)
+    for module, name, value in BY_COLUMNS:
+        monkeypatch.setattr(module, name, value)
+    real, shares = gradients.add_back_blocks, []
+
+    def add_back_blocks(a: Any, g: Any, filters: Any, grad_x: np.ndarray, count: Any) -> None:
+        shares.append(grad_x.shape[1:3])
+        real(a, g, filters, grad_x, count)
+
+    monkeypatch.setattr(gradients, "add_back_blocks", add_back_blocks)
+    run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 3, groups), PLAIN))
+    assert shares == 2 * [(1, 2)]  # of one group, two channels
+
+
+@pytest.mark.parametrize(
+    ("way", "groups", "work"),  # of 2 images, 4 channels, 3×2 taps, 4×5 windows, 6 filters, whose rows have 6 pixels
+    [
+        (BY_COLUMNS, 1, 2 * [2 * 4 * 6 * (4 * 5) * (6 + 2 * strips.COPIED)]),
+        (BY_COLUMNS, 2, 2 * [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED)]),
+        (FILTERS_FLAT, 2, [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED), 2 * 4 * 6 * (4 * 6) * flat.COPIED]),
+    ],
+    ids=["by columns", "groups", "in flat rows"],
+)
+def test_how_much_work_a_gradient_is(way: Any, groups: int, work: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in way:
+        monkeypatch.setattr(module, name, value)
+    counted: list[int] = []
+    monkeypatch.setattr(gradients, "products", lambda work, items, macs: (counted.append(macs), work(iter(items))))
+    run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 2, groups), PLAIN))
+    assert counted == work
 
 
 @each_path

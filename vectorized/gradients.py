@@ -11,6 +11,7 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
         filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G).conj().swapaxes(1, 2)
         np.matmul(filters, g.reshape(N, G, K // G, P * Q), out=grad_x.reshape(N, G, C // G, P * Q))
         return
-    back = turned(a, g, grad_x.shape[2:]) if g.size else None
+    back = turned(a, g, grad_x.shape[2:])
     if back is not None:
         shape = costs.shape(back, grad_x.shape[2:], prepared=False)
         name, way_back = costs.cheapest(tuple(FILLS), shape), costs.shape(a._replace(x=grad_x), g.shape[2:], prepared=False)
@@ -53,10 +54,10 @@ def turned(a: Conv, g: Array, size: tuple[int, ...]) -> Conv | None:
     """
     (K, depth, R, S), G = a.weight.shape, a.groups
     spans = tuple(contract.reach(n, d) - 1 for n, d in zip((R, S), a.dilation, strict=True))
-    image = tuple((n - 1) * s + 1 if n > 1 else 1 for n, s in zip(g.shape[2:], a.stride, strict=True))
+    image = tuple((n - 1) * s + 1 for n, s in zip(g.shape[2:], a.stride, strict=True))
     lows = tuple(span - low for span, (low, _) in zip(spans, a.padding, strict=True))
     highs = tuple(n + span - have - low for n, span, have, low in zip(size, spans, image, lows, strict=True))
-    if min(*lows, *highs) < 0:
+    if min(*lows, *highs) < 0 or prod(image) * max(1, g[:, :, 0, 0].nbytes) > contract.MEMORY:
         return None
     nothing = np.zeros((), g.dtype)
     x, weight = np.broadcast_to(nothing, (*g.shape[:2], *image)), np.broadcast_to(nothing, (G * depth, K // G, R, S))
@@ -73,10 +74,10 @@ def around(a: Conv) -> Array:
 
 def apart(a: Conv, g: Array) -> Array:
     """Return g (N, K, P, Q) with its cells a stride apart, and zeros between them: g itself at stride 1."""
-    down, across = (s if n > 1 else 1 for s, n in zip(a.stride, g.shape[2:], strict=True))
-    if (down, across) == (1, 1):
+    if a.stride == (1, 1):
         return g
-    wide = np.zeros((*g.shape[:2], (g.shape[2] - 1) * down + 1, (g.shape[3] - 1) * across + 1), g.dtype)
+    (N, K, P, Q), (down, across) = g.shape, a.stride
+    wide = np.zeros((N, K, (P - 1) * down + 1, (Q - 1) * across + 1), g.dtype)
     wide[:, :, ::down, ::across] = g
     return wide
 
@@ -126,7 +127,7 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     Each thread has a sum of its own, of blocks that do not depend on who is faster; so the result does not either.
     """
     a = a._replace(x=x)
-    if a.groups > 1 and g.size and finite(x) and finite(g):
+    if a.groups > 1 and finite(x) and finite(g):
         shape = costs.shape(a, g.shape[2:], prepared=False)
         if costs.cheapest(("strips", "flat"), shape) == "flat":
             grad_w[...] = 0
