@@ -168,9 +168,9 @@ def _options(case: Case) -> Iterator[Any]:
     yield from map(case.option, ("stride", "padding", "dilation", "groups", "rounding"))
 
 
-BY_COLUMNS = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[0]))
+BY_COLUMNS = ((costs, "turn", lambda *_: np.inf), (costs, "cheapest", lambda names, _: names[0]))
 TURNED = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[0]))
-FILTERS_FLAT = ((gradients, "turned", lambda *_: None), (costs, "cheapest", lambda names, _: names[-1]))
+FILTERS_FLAT = ((costs, "turn", lambda *_: np.inf), (costs, "cheapest", lambda names, _: names[-1]))
 FLAT = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[-1]))
 
 

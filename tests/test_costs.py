@@ -262,7 +262,7 @@ def test_what_the_way_back_has_to_do(alone: Callable[[str], None], monkeypatch: 
 
 
 def test_what_is_to_be_turned_round_on_the_way_back(alone: Callable[[str], None]) -> None:
-    for name, filters, cells in (("SCATTERED", 6 * 2 * 6, 0), ("COPY", 0, 2 * 4 * 70), ("RUN", 0, 2 * 4 * 70 / 5)):
+    for name, filters, cells in (("SCATTERED", 6 * 2 * 6, 0), ("COPY", 0, 2 * 6 * 25), ("RUN", 0, 2 * 6 * 25 / 5)):
         alone(name)
         assert costs.turn(SHAPE, stride=(1, 1)) == filters
         assert costs.turn(SHAPE, stride=(1, 2)) == filters + cells

@@ -18,7 +18,7 @@ import contract
 import vectorized
 from blocks import BY_COLUMNS, FLAT, TURNED
 from samples import small_integers
-from vectorized import gradients, strips
+from vectorized import costs, gradients, strips
 from vectorized.conv import output_shape
 
 # x, weight, options: with extents, strides, paddings and dilations that differ wherever they can
@@ -232,12 +232,18 @@ def test_max_pooling_by_finite_differences(implementation: Any) -> None:
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
 @pytest.mark.parametrize("dtype", ["f4", "O"])
 @pytest.mark.parametrize("way", [TURNED, FLAT], ids=["turned", "flat"])
-def test_zeros_between_cells_do_not_meet_infinity(way: Any, dtype: str, worst: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
+    way: Any, dtype: str, worst: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module, name, value in way:
         monkeypatch.setattr(module, name, value)
-    x, weight = np.array([[[1, 2]]], dtype), np.array([[[[worst, 1]]]], dtype)
-    y = vectorized.conv_transpose2d(x, weight, stride=(1, 2))  # worst*1, 1*1, worst*2, 1*2
-    np.testing.assert_array_equal(y.astype("f8"), [[[worst, 1, worst, 2]]])
+    x, weight = np.array([[[1, 2]]], dtype), np.array([[[[worst, 1, 3]]]], dtype)
+    y = vectorized.conv_transpose2d(x, weight, stride=(1, 2))  # worst*1, 1*1, 3*1 + worst*2, 1*2, 3*2
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, 1, worst, 2, 6]]])
+    y = vectorized.conv_transpose2d(weight[0], x[np.newaxis], stride=(1, 2))
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 1, 2, 3, 6]]])
+    y = vectorized.conv_transpose2d(x, weight)
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 5, 6]]])
 
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
@@ -289,32 +295,36 @@ def canonical(shape: Any, other: Any, stride: Any = 1, padding: Any = 0, dilatio
     return contract.conv2d(x, weight, bias, stride, padding, dilation, rest.get("groups", 1), rest.get("rounding", "exact"))
 
 
-@named({name: case for name, case in CONVOLUTIONS.items() if name not in ("more padding than image", "unequal sides")})
-def test_the_gradient_of_x_is_a_convolution_too(shape: Any, other: Any, options: dict[str, Any]) -> None:
+@named({k: v for k, v in CONVOLUTIONS.items() if k not in ("1x1", "more padding than image", "unequal sides")})
+def test_the_gradient_of_x_is_a_convolution_too(
+    shape: Any, other: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     a = canonical(shape, other, **options)
-    g = np.ones(output_shape(a), "f4")
-    back = gradients.turned(a, g, shape[2:])
-    assert back is not None
-    assert output_shape(back) == shape
-    for got, real in ((back.x, gradients.apart(a, g)), (back.weight, gradients.around(a))):
-        assert (got.shape, got.dtype) == (real.shape, real.dtype)
-    assert back.bias is None
+    g, done = np.ones(output_shape(a), "f4"), []
+    for module, name, value in TURNED:
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setitem(gradients.FILLS, "strips", lambda *arguments: done.append(arguments))
+    gradients.input_gradient(a, g, np.zeros(shape, "f4"))
+    ((convolution, y, filters, _),) = done
+    assert output_shape(convolution) == y.shape
+    axes = [gradients.back(a, axis, g.shape[2 + axis], shape[2 + axis]) for axis in (0, 1)]
+    assert gradients.back_shape(a, g, *axes) == costs.shape(convolution, y.shape[2:], prepared=False)
+    assert (convolution.x is g, convolution.bias, filters.dtype, y.dtype) == (True, None, "f4", "f4")
+    zeros = filters.size - np.count_nonzero(filters)  # each tap stands in one filter, once
+    assert filters.size - zeros == a.weight.size
 
 
 @pytest.mark.parametrize("side", range(4))
-def test_but_not_where_padding_is_wider_than_filters_reach(side: int) -> None:
+def test_but_not_where_padding_is_wider_than_filters_reach(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in TURNED:
+        monkeypatch.setattr(module, name, value)
     for width in (1, 2):
         top, bottom, left, right = (width * (side == i) for i in range(4))
         a = canonical((1, 1, 3, 4), (1, 1, 2, 2), padding=((top, bottom), (left, right)))
-        assert (gradients.turned(a, np.ones(output_shape(a), "f4"), (3, 4)) is None) == (width == 2)
-
-
-def test_nor_where_cells_a_stride_apart_do_not_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    a = canonical((2, 3, 5, 7), (4, 3, 1, 1), stride=(2, 3))
-    g = np.ones(output_shape(a), "f4")
-    for missing in (0, 1):
-        monkeypatch.setattr(contract, "MEMORY", gradients.apart(a, g).nbytes - missing)
-        assert (gradients.turned(a, g, (5, 7)) is None) == (missing == 1)
+        done: list[Any] = []
+        monkeypatch.setattr(gradients, "fill_back", lambda *_, done=done: done.append(True))
+        gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 3, 4), "f4"))
+        assert len(done) == (width == 1)
 
 
 def test_of_products_larger_than_a_block_one_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

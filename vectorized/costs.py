@@ -134,8 +134,8 @@ def col2im(s: Shape) -> Work:
 
 
 def turn(s: Shape, stride: Pair) -> float:
-    """Filters turned round, and cells put a ``stride`` apart: before a convolution of shape ``s`` is that way back."""
-    spread = 0 if stride == (1, 1) else copy(s.N * s.C * s.pixels, DEALT)
+    """Filters turned round, and results put a ``stride`` apart, beside a convolution of shape ``s``: for that way back."""
+    spread = 0 if stride == (1, 1) else copy(s.N * s.K * s.P * s.Q, DEALT)
     return s.K * s.C // s.G * s.taps * SCATTERED + spread
 
 

@@ -2,30 +2,44 @@
 
     grad_columns = filters.T @ grad_output, of which col2im makes grad_x;       grad_filters = grad_output @ columns.T
 
-The first is a transposed convolution too, and that is a convolution: of grad_output, its cells a stride apart with zeros
-between them, with the filters turned round. It is computed as that where it costs less. Zeros, and sums over whole rows
-(``flat``), meet cells that have nothing to do with a result; what is not finite must not reach it that way, so those ways are
-taken only where all is finite.
+The first is a transposed convolution too, and that is a convolution: of grad_output, with the filters turned round; at a
+stride, with one filter for each pixel of a cell of stride x stride pixels. It is computed as that where it costs less. Zeros,
+and sums over whole rows (``flat``), meet cells that have nothing to do with a result; what is not finite must not reach it that
+way, so those ways are taken only where all is finite.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
 
-from collections.abc import Iterator
-from math import prod
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-import contract
 from contract import Array, Conv, Pair
 from vectorized import costs, flat, strips
 from vectorized.columns import add_back
-from vectorized.filters import Scratch, as_rows
+from vectorized.filters import Scratch, Take, as_rows
 from vectorized.strips import COPIED, block_columns, blocks_of, work_of
-from vectorized.threads import cut, even_blocks, parts, products
-from vectorized.windows import is_identity
+from vectorized.threads import cut, even_blocks, parts, products, workers
+from vectorized.windows import is_identity, phases
 
+Fill = Callable[[Conv, Array, Array, Take], None]
 RETURNED = 2 * COPIED  # col2im reads and writes
 FILLS = {"strips": strips.strips, "flat": flat.flat}
+
+
+class Back(NamedTuple):
+    """One axis of the convolution of g that gives the gradient of the image: one result for each cell of ``stride`` pixels.
+
+    Tap r of window p meets pixel ``p*stride + r*dilation - padding``. So a cell reads some neighbouring windows, and each of
+    its pixels has a filter of its own: the taps that meet it, turned round, and zeros.
+    """
+
+    kernel: int  # how many windows a cell reads
+    padding: Pair
+    cells: int
+    taps: list[tuple[slice, int, slice]]  # the taps that meet a pixel, which one, and their places in its filter
 
 
 def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
@@ -35,51 +49,70 @@ def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
         filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G).conj().swapaxes(1, 2)
         np.matmul(filters, g.reshape(N, G, K // G, P * Q), out=grad_x.reshape(N, G, C // G, P * Q))
         return
-    back = turned(a, g, grad_x.shape[2:])
-    if back is not None:
-        shape = costs.shape(back, grad_x.shape[2:], prepared=False)
-        name, way_back = costs.cheapest(tuple(FILLS), shape), costs.shape(a._replace(x=grad_x), g.shape[2:], prepared=False)
-        there = costs.cost(name, shape) + costs.turn(shape, a.stride)
-        if there < costs.col2im(way_back).time(way_back.cores) and finite(a.weight):
-            FILLS[name](back._replace(x=apart(a, g)), grad_x, as_rows(around(a), G, g.dtype), Scratch().take)
-            return
-    grad_x[...] = 0
-    add_columns(a, g, grad_x)
+    rows, columns = (back(a, axis, g.shape[2 + axis], grad_x.shape[2 + axis]) for axis in (0, 1))
+    shape, way_back = back_shape(a, g, rows, columns), costs.shape(a._replace(x=grad_x), (P, Q), prepared=False)
+    name = costs.cheapest(tuple(FILLS), shape)
+    cheaper = costs.cost(name, shape) + costs.turn(shape, a.stride) < costs.col2im(way_back).time(way_back.cores)
+    possible = min(*rows.padding, *columns.padding) >= 0 and finite(a.weight) and (a.stride == (1, 1) or finite(g))
+    if cheaper and possible:
+        fill_back(a, g, rows, columns, grad_x, FILLS[name])
+    else:
+        grad_x[...] = 0
+        add_columns(a, g, grad_x)
 
 
-def turned(a: Conv, g: Array, size: tuple[int, ...]) -> Conv | None:
-    """Return the convolution that gives a grad_x of a ``size``; ``None`` if none does.
+def back(a: Conv, axis: int, count: int, size: int) -> Back:
+    """Return the axis of that convolution, of ``count`` windows for ``size`` pixels; a padding is negative if g has too many.
 
-    Its image is ``apart(a, g)`` and its filters are ``around(a)``; here both have their shapes and no values yet.
+    With three taps, stride 2 and padding 1, tap 0 of window p meets pixel 2p - 1, tap 1 pixel 2p, and tap 2 pixel 2p + 1. So
+    cell 0, that is pixels 0 and 1, reads windows 0 and 1; pixel 1 by taps 2 and 0, and pixel 0 by tap 1, of window 0 alone:
+
+    >>> import contract
+    >>> a = contract.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), None, 2, 1, 1, 1, "exact")
+    >>> *rest, taps = back(a, 0, count=3, size=5)
+    >>> rest, taps  # two windows a cell, three cells; the last reads windows 2 and 3, which is padding
+    ([2, (0, 1), 3], [(slice(0, None, 2), 1, slice(0, 2, 1)), (slice(1, None, 2), 0, slice(0, 1, 1))])
     """
+    stride, low, every = a.stride[axis], a.padding[axis][0], range(a.weight.shape[2 + axis])
+    last, taps = ((len(every) - 1) * a.dilation[axis] - low) // stride, []
+    for some, first, apart in phases(len(every), a.dilation[axis], stride):
+        shift, pixel = divmod(first - low, stride)  # its first tap meets this pixel of the cell so many windows further on
+        span = apart * (len(every[some]) - 1)
+        taps.append((some, pixel, slice(last - shift - span, last - shift + 1, max(apart, 1))))
+    cells, first = -(-size // stride), -low // stride
+    return Back(last - first + 1, (last, cells - count - first), cells, taps)
+
+
+def back_shape(a: Conv, g: Array, rows: Back, columns: Back) -> costs.Shape:
+    """Return the shape of that convolution: its channels are g's, its filters the pixels of a cell of each channel of x."""
+    (N, K, P, Q), filters = g.shape, a.weight.shape[1] * a.groups * a.stride[0] * a.stride[1]
+    width, taps = Q + sum(columns.padding), rows.kernel * columns.kernel
+    pixels, count, stride = (P + sum(rows.padding)) * width, (rows.cells, columns.cells), (1, 1)
+    return costs.Shape(max(N, 1), K, filters, a.groups, taps, *count, pixels, width, g.itemsize, stride, False, workers())
+
+
+def fill_back(a: Conv, g: Array, rows: Back, columns: Back, grad_x: Array, fill: Fill) -> None:
+    """Fill grad_x (N, C, H, W) with that convolution of g (N, K, P, Q), by one of ``FILLS``."""
+    (N, C), (down, across), filters = grad_x.shape[:2], a.stride, turned(a, rows, columns)
+    padding = (rows.padding, columns.padding)
+    convolution = a._replace(x=g, weight=filters, bias=None, stride=(1, 1), padding=padding, dilation=(1, 1))
+    cells = np.empty((N, C, down, across, rows.cells, columns.cells), g.dtype) if a.stride != (1, 1) else grad_x
+    y = cells.reshape(N, C * down * across, rows.cells, columns.cells)
+    fill(convolution, y, as_rows(filters, a.groups, g.dtype), Scratch().take)
+    if cells is not grad_x:
+        for row, column in product(range(down), range(across)):
+            pixels = grad_x[:, :, row::down, column::across]
+            pixels[...] = cells[:, :, row, column, : pixels.shape[2], : pixels.shape[3]]
+
+
+def turned(a: Conv, rows: Back, columns: Back) -> Array:
+    """Return the filters of that convolution, (C*stride*stride, K/G, kernel, kernel), those of a channel's cell together."""
     (K, depth, R, S), G = a.weight.shape, a.groups
-    spans = tuple(contract.reach(n, d) - 1 for n, d in zip((R, S), a.dilation, strict=True))
-    image = tuple((n - 1) * s + 1 for n, s in zip(g.shape[2:], a.stride, strict=True))
-    lows = tuple(span - low for span, (low, _) in zip(spans, a.padding, strict=True))
-    highs = tuple(n + span - have - low for n, span, have, low in zip(size, spans, image, lows, strict=True))
-    if min(*lows, *highs) < 0 or prod(image) * max(1, g[:, :, 0, 0].nbytes) > contract.MEMORY:
-        return None
-    nothing = np.zeros((), g.dtype)
-    x, weight = np.broadcast_to(nothing, (*g.shape[:2], *image)), np.broadcast_to(nothing, (G * depth, K // G, R, S))
-    padding = ((lows[0], highs[0]), (lows[1], highs[1]))
-    return a._replace(x=x, weight=weight, bias=None, stride=(1, 1), padding=padding, rounding="exact")
-
-
-def around(a: Conv) -> Array:
-    """Return the filters (K, C/G, R, S) turned round, those of each channel together: (C, K/G, R, S)."""
-    (K, depth, R, S), G = a.weight.shape, a.groups
-    filters = a.weight.reshape(G, K // G, depth, R, S).swapaxes(1, 2)[..., ::-1, ::-1]
-    return filters.reshape(G * depth, K // G, R, S).conj()
-
-
-def apart(a: Conv, g: Array) -> Array:
-    """Return g (N, K, P, Q) with its cells a stride apart, and zeros between them: g itself at stride 1."""
-    if a.stride == (1, 1):
-        return g
-    (N, K, P, Q), (down, across) = g.shape, a.stride
-    wide = np.zeros((N, K, (P - 1) * down + 1, (Q - 1) * across + 1), g.dtype)
-    wide[:, :, ::down, ::across] = g
-    return wide
+    filters = np.zeros((G, depth, *a.stride, K // G, rows.kernel, columns.kernel), a.weight.dtype)
+    weight = a.weight.reshape(G, K // G, depth, R, S).swapaxes(1, 2)
+    for (r, row, down), (s, column, across) in product(rows.taps, columns.taps):
+        filters[:, :, row, column, :, down, across] = weight[..., r, s][..., ::-1, ::-1].conj()
+    return filters.reshape(-1, K // G, rows.kernel, columns.kernel)
 
 
 def finite(array: Array) -> bool:
