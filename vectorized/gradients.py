@@ -12,10 +12,12 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 
+import contract
 from contract import Array, Conv, Pair
 from vectorized import costs, flat, strips
 from vectorized.columns import add_back
@@ -36,7 +38,8 @@ class Back(NamedTuple):
     its pixels has a filter of its own: the taps that meet it, turned round, and zeros.
     """
 
-    kernel: int  # how many windows a cell reads
+    kernel: int  # how many windows a cell reads, so many apart:
+    dilation: int
     padding: Pair
     cells: int
     taps: list[tuple[slice, int, slice]]  # the taps that meet a pixel, which one, and their places in its filter
@@ -45,20 +48,33 @@ class Back(NamedTuple):
 def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
     """Fill grad_x (N, C, H, W) with what g (N, K, P, Q) sends back."""
     (N, K, P, Q), C, G = g.shape, grad_x.shape[1], a.groups
+    a = a._replace(stride=flat.steps(a, P, Q))
     if is_identity(a) and grad_x.shape[2:] == (P, Q):  # the image is its own columns
         filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G).conj().swapaxes(1, 2)
         np.matmul(filters, g.reshape(N, G, K // G, P * Q), out=grad_x.reshape(N, G, C // G, P * Q))
         return
     rows, columns = (back(a, axis, g.shape[2 + axis], grad_x.shape[2 + axis]) for axis in (0, 1))
-    shape, way_back = back_shape(a, g, rows, columns), costs.shape(a._replace(x=grad_x), (P, Q), prepared=False)
-    name = costs.cheapest(tuple(FILLS), shape)
-    cheaper = costs.cost(name, shape) + costs.turn(shape, a.stride) < costs.col2im(way_back).time(way_back.cores)
-    possible = min(*rows.padding, *columns.padding) >= 0 and finite(a.weight) and (a.stride == (1, 1) or finite(g))
-    if cheaper and possible:
+    name = cheaper_than_columns(a, g, grad_x, rows, columns)
+    if name is not None and finite(a.weight) and (a.stride == (1, 1) or finite(g)):
         fill_back(a, g, rows, columns, grad_x, FILLS[name])
     else:
         grad_x[...] = 0
         add_columns(a, g, grad_x)
+
+
+def cheaper_than_columns(a: Conv, g: Array, grad_x: Array, rows: Back, columns: Back) -> str | None:
+    """Return by which of ``FILLS`` that convolution costs less than columns; ``None`` if it does not, or cannot be."""
+    (N, K, P, Q), C = g.shape, grad_x.shape[1]
+    width, cell = Q + sum(columns.padding), a.stride[0] * a.stride[1]
+    pixels, count = (P + sum(rows.padding)) * width, (rows.cells, columns.cells)
+    most = contract.MEMORY // (max(N, 1) * g.itemsize)
+    if min(*rows.padding, *columns.padding) < 0 or max(K * pixels, C * cell * rows.cells * columns.cells) > most:
+        return None
+    taps, cores = rows.kernel * columns.kernel, workers()
+    shape = costs.Shape(max(N, 1), K, C * cell, a.groups, taps, *count, pixels, width, g.itemsize, (1, 1), False, cores)
+    way_back = costs.col2im(costs.shape(a._replace(x=grad_x), (P, Q), prepared=False))
+    name = costs.cheapest(tuple(FILLS), shape)
+    return name if costs.cost(name, shape) + costs.turn(shape, a.stride) < way_back.time(cores) else None
 
 
 def back(a: Conv, axis: int, count: int, size: int) -> Back:
@@ -67,35 +83,28 @@ def back(a: Conv, axis: int, count: int, size: int) -> Back:
     With three taps, stride 2 and padding 1, tap 0 of window p meets pixel 2p - 1, tap 1 pixel 2p, and tap 2 pixel 2p + 1. So
     cell 0, that is pixels 0 and 1, reads windows 0 and 1; pixel 1 by taps 2 and 0, and pixel 0 by tap 1, of window 0 alone:
 
-    >>> import contract
     >>> a = contract.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), None, 2, 1, 1, 1, "exact")
     >>> *rest, taps = back(a, 0, count=3, size=5)
-    >>> rest, taps  # two windows a cell, three cells; the last reads windows 2 and 3, which is padding
-    ([2, (0, 1), 3], [(slice(0, None, 2), 1, slice(0, 2, 1)), (slice(1, None, 2), 0, slice(0, 1, 1))])
+    >>> rest, taps  # two windows a cell, next to each other, three cells; the last reads windows 2 and 3, which is padding
+    ([2, 1, (0, 1), 3], [(slice(0, None, 2), 1, slice(0, 2, 1)), (slice(1, None, 2), 0, slice(0, 1, 1))])
     """
-    stride, low, every = a.stride[axis], a.padding[axis][0], range(a.weight.shape[2 + axis])
-    last, taps = ((len(every) - 1) * a.dilation[axis] - low) // stride, []
-    for some, first, apart in phases(len(every), a.dilation[axis], stride):
-        shift, pixel = divmod(first - low, stride)  # its first tap meets this pixel of the cell so many windows further on
-        span = apart * (len(every[some]) - 1)
-        taps.append((some, pixel, slice(last - shift - span, last - shift + 1, max(apart, 1))))
-    cells, first = -(-size // stride), -low // stride
-    return Back(last - first + 1, (last, cells - count - first), cells, taps)
-
-
-def back_shape(a: Conv, g: Array, rows: Back, columns: Back) -> costs.Shape:
-    """Return the shape of that convolution: its channels are g's, its filters the pixels of a cell of each channel of x."""
-    (N, K, P, Q), filters = g.shape, a.weight.shape[1] * a.groups * a.stride[0] * a.stride[1]
-    width, taps = Q + sum(columns.padding), rows.kernel * columns.kernel
-    pixels, count, stride = (P + sum(rows.padding)) * width, (rows.cells, columns.cells), (1, 1)
-    return costs.Shape(max(N, 1), K, filters, a.groups, taps, *count, pixels, width, g.itemsize, stride, False, workers())
+    stride, dilation, low, every = a.stride[axis], a.dilation[axis], a.padding[axis][0], range(a.weight.shape[2 + axis])
+    shifts, pixels = zip(*(divmod(r * dilation - low, stride) for r in every), strict=True)  # the cell, counted from the window
+    first, last, apart = shifts[0], shifts[-1], gcd(*(shift - shifts[0] for shift in shifts)) or 1
+    taps = []
+    for some, *_ in phases(len(every), dilation, stride):
+        places = [(last - shift) // apart for shift in shifts[some]]  # falling: turned round
+        step = places[0] - places[1] if len(places) > 1 else 1
+        taps.append((some, pixels[some.start], slice(places[-1], places[0] + 1, step)))
+    cells = -(-size // stride)
+    return Back((last - first) // apart + 1, apart, (last, cells - count - first), cells, taps)
 
 
 def fill_back(a: Conv, g: Array, rows: Back, columns: Back, grad_x: Array, fill: Fill) -> None:
     """Fill grad_x (N, C, H, W) with that convolution of g (N, K, P, Q), by one of ``FILLS``."""
     (N, C), (down, across), filters = grad_x.shape[:2], a.stride, turned(a, rows, columns)
-    padding = (rows.padding, columns.padding)
-    convolution = a._replace(x=g, weight=filters, bias=None, stride=(1, 1), padding=padding, dilation=(1, 1))
+    padding, dilation = (rows.padding, columns.padding), (rows.dilation, columns.dilation)
+    convolution = a._replace(x=g, weight=filters, bias=None, stride=(1, 1), padding=padding, dilation=dilation)
     cells = np.empty((N, C, down, across, rows.cells, columns.cells), g.dtype) if a.stride != (1, 1) else grad_x
     y = cells.reshape(N, C * down * across, rows.cells, columns.cells)
     fill(convolution, y, as_rows(filters, a.groups, g.dtype), Scratch().take)
