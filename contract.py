@@ -246,16 +246,16 @@ def divides(groups: int, what: str, count: int) -> None:
         raise ValueError(f"groups must divide the number of {what}, but {count} / {groups} is not an integer")
 
 
-def integer(name: str, value: Any, least: int | None) -> int:
+def integer(name: str, value: Any, least: int | None, part: str = "") -> int:
     """Return ``value`` as a Python integer of at least ``least``; neither a bool nor a float is one."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {brief(value)} of type {type(value).__name__}") from None
+        raise TypeError(f"{name}{part} must be an integer, got {brief(value)} of type {type(value).__name__}") from None
     if least is not None and number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
+        raise ValueError(f"{name}{part} must be at least {least}, got {number}")
     return number
 
 
@@ -266,8 +266,7 @@ def pair(name: str, value: Any, least: int, parts: tuple[str, str] = AXES) -> Pa
         return number, number
     if len(value) != 2:
         raise ValueError(f"{name} must be an int or a pair ({', '.join(parts)}), got {brief(value)} with {len(value)} values")
-    first, second = (integer(f"{name} ({part})", v, least) for part, v in zip(parts, value, strict=True))
-    return first, second
+    return integer(name, value[0], least, f" ({parts[0]})"), integer(name, value[1], least, f" ({parts[1]})")
 
 
 def conv_padding(padding: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Sides:
@@ -382,6 +381,8 @@ def lowest(dtype: np.dtype[Any]) -> Any:
 
 def is_sequence(value: Any) -> bool:
     """Return whether ``value`` is a sequence of options (a string is a name; a 0-d array is a number)."""
+    if isinstance(value, tuple | list | int):  # the usual, at once
+        return not isinstance(value, int)
     if isinstance(value, np.ndarray):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
