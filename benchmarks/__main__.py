@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import ALGORITHMS, DEFAULT, DTYPES, MODULES
+from benchmarks.contestants import ALGORITHMS, DEFAULT, DTYPES, KNOWN
 from benchmarks.layers import OPERATIONS
 from benchmarks.selection import NothingSelectedError, select
 from benchmarks.timing import QUICK, SLOW, Settings
@@ -136,7 +136,7 @@ def _known(contestant: str) -> bool:
     """Return whether there is such a contestant, without importing it."""
     name = contestant.partition(":")[0]
     try:
-        return name in (*MODULES, "torch") or find_spec(name) is not None
+        return name in KNOWN or find_spec(name) is not None
     except (ImportError, ValueError):
         return False
 

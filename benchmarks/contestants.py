@@ -1,8 +1,9 @@
 """Who races: each contestant as one call without arguments, on inputs that a seed makes the same for all.
 
-``torch`` and ``tensordot`` are known by these names; any other name is a module with functions of the contract (``naive``,
-``vectorized``, your own), and ``module:NAME`` passes ``algorithm=NAME`` to its ``conv2d``; ``module:fast`` passes
-``accuracy="fast"``. A ``conv2d`` without a bias gets it added.
+``torch``, ``tensordot`` and ``product`` (of columns that were made before) are known by these names; any other name is a module
+with functions of the contract (``naive``, ``vectorized``, your own), and ``module:NAME`` passes ``algorithm=NAME`` to its
+``conv2d``; ``module:fast`` passes ``accuracy="fast"``. A ``conv2d`` without a bias gets it added; a function does not take part
+in a layer that has an option which it lacks.
 """
 
 # ruff: noqa: PLC0415 - torch is imported in its own processes only
@@ -16,6 +17,7 @@ import numpy as np
 
 import contract
 import vectorized
+from benchmarks import product
 from benchmarks.layers import Layer, Pair
 from contract import Array
 from vectorized.conv import auto
@@ -24,10 +26,12 @@ DEFAULT = ("naive", "tensordot", "vectorized", "vectorized:fast", "torch")
 ALGORITHMS = tuple(f"vectorized:{name}" for name in vectorized.ALGORITHMS)
 FAST = "fast"  # not an algorithm: it lets auto take one of a weaker error class
 MODULES = {"tensordot": "benchmarks.tensordot"}
+KNOWN = ("torch", "product", *MODULES)  # the others are modules
 DTYPES = ("float32", "float64")
 NOTES = {  # what is not quite the same work, printed under the table
     "torch": "its max pooling works out indices always; its backward passes are aten's, without autograd's graph; that of max "
     "pooling works out the maxima again, as all others do",
+    "product": "has its columns made before, and does nothing but multiply: the floor of all that multiply as often",
     "tensordot": "leaves the result of a convolution channels-last in memory; has no backward pass",
 }
 
@@ -46,27 +50,30 @@ def inputs(layer: Layer, dtype: str, seed: int) -> dict[str, Array]:
 
 
 def prepare(contestant: str, layer: Layer, arrays: dict[str, Array]) -> tuple[Call, str, str] | None:
-    """Return the contestant's call, its error class and its algorithm, if it has a name; ``None`` if it lacks the operation."""
+    """Return the contestant's call, its error class and its algorithm, if it has a name; ``None`` if it cannot do the layer."""
     if contestant == "torch":
         return _torch(layer, arrays), "gamma", ""
+    if contestant == "product":
+        return (product.call(layer, **arrays), "gamma", "") if layer.operation == "conv2d" else None
     name, _, algorithm = contestant.partition(":")
     module = import_module(MODULES.get(name, name))
     function = getattr(module, layer.operation.removesuffix("_indices"), None)
     if function is None or (algorithm and layer.operation != "conv2d"):
         return None
     options, table = _options(layer), getattr(module, "ALGORITHMS", {})
-    if "return_indices" in options and "return_indices" not in signature(function).parameters:
-        return None
     if algorithm == FAST:
         options["accuracy"] = FAST
     elif algorithm:
         options["algorithm"] = algorithm
+    parameters = signature(function).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()) and not options.keys() <= parameters.keys():
+        return None
     names = [n for n in ("grad_output", "x", "weight", "bias") if n in arrays]
     positional: list[Any] = [arrays[n] for n in names if (n, layer.operation) != ("bias", "conv2d_backward")]
     if not layer.operation.startswith("conv"):
         positional.append(_int_or_pair((layer.R, layer.S)))
     error_class = getattr(function, "error_class", "gamma")
-    if layer.operation == "conv2d" and not {"bias", "kwargs"} & set(signature(function).parameters):
+    if layer.operation == "conv2d" and not {"bias", "kwargs"} & set(parameters):
         function = _with_bias(function, positional.pop())
     chosen = _chosen(positional, options) if name == "vectorized" and layer.operation == "conv2d" else algorithm
     return lambda: function(*positional, **options), getattr(table.get(chosen), "error_class", error_class), chosen

@@ -48,11 +48,11 @@ def test_the_judge_passes_who_is_right_and_no_other(layer: Layer, dtype: str, tm
     right = verdict(layer, dtype, tmp_path)
     assert len(right) == 2 * len(terms(layer)) + 1
     results = {}
-    for name in ("naive", "vectorized", "tensordot", "torch"):
+    for name in ("naive", "vectorized", "tensordot", "product", "torch"):
         prepared = prepare(name, layer, inputs(layer, dtype, 1))
         if prepared is None:
-            assert name == "tensordot"
-            assert layer.operation not in ("conv2d", "max_pool2d", "avg_pool2d")
+            able = {"tensordot": ("conv2d", "max_pool2d", "avg_pool2d"), "product": ("conv2d",)}
+            assert layer.operation not in able[name]
             continue
         results[name] = as_arrays(prepared[0]())
         ratio, wrong = error_over_bound(results[name], right, dtype)
@@ -69,6 +69,16 @@ def test_the_judge_passes_who_is_right_and_no_other(layer: Layer, dtype: str, tm
         ratio, wrong = error_over_bound(bad, right, dtype)
         assert ratio > 1
         assert f"{list(map(int, cell))} is" in wrong
+
+
+def test_a_function_takes_part_in_layers_whose_options_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def conv2d(x: Any, weight: Any, bias: Any, *, padding: Any = 0) -> Any:
+        return vectorized.conv2d(x, weight, bias, padding=padding)
+
+    monkeypatch.setitem(sys.modules, "student", SimpleNamespace(conv2d=conv2d))
+    for layer, able in ((conv("Test: padded", 2, 5, 2, 3, 1, 1), True), (conv("Test: stride", 2, 5, 2, 3, 2, 1), False)):
+        assert (prepare("student", layer, inputs(layer, "float32", 1)) is not None) == able
+    assert prepare("student:fast", conv("Test: padded", 2, 5, 2, 3, 1, 1), inputs(layer, "float32", 1)) is None
 
 
 def test_the_judge_refuses_other_shapes_dtypes_counts_and_nan(tmp_path: Path) -> None:
