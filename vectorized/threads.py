@@ -9,7 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from itertools import pairwise
 from queue import SimpleQueue
@@ -51,18 +51,19 @@ def shares(nbytes: int) -> int:
     return workers() if nbytes >= 2 * SHARE_BYTES else 1
 
 
-def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs: int) -> None:
+def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs: int, *, quiet: bool = False) -> None:
     """Call ``work`` in each of some threads, on an iterator that hands every item to one of them, and BLAS held to one thread.
 
-    ``macs`` multiplications are made in all. Where they are few, or BLAS cannot be held, ``work`` is called once, on all items.
+    ``macs`` multiplications are made in all. Where they are few, or BLAS cannot be held, ``work`` is called once, on all items,
+    and BLAS is held then too if it has to be ``quiet``: its threads spin for some 20 ms after a product, and hinder ours (measured).
     """
     items = list(items)
     threads = min(parts(macs), len(items))
-    if threads < 2:
-        work(iter(items))
-        return
-    with _single_blas_thread():
-        _share(work, items, threads)
+    with _single_blas_thread() if threads > 1 or quiet else nullcontext():
+        if threads > 1:
+            _share(work, items, threads)
+        else:
+            work(iter(items))
 
 
 def parts(macs: int) -> int:

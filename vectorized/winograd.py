@@ -21,7 +21,7 @@ from vectorized.threads import cut, parts, products
 from vectorized.windows import meeting
 
 BLOCK_BYTES = 8 * 2**20  # of all buffers of a thread together
-WRITTEN = 64  # measured: to write a transformed filter's value takes as long as so many multiplications
+WRITTEN = 200  # measured: to write a transformed filter's value takes as long as so many multiplications
 Block = tuple[int, int, int]  # an image, its first row of tiles, how many rows
 
 
@@ -76,7 +76,7 @@ def transformed(t: Transforms, weight: Array, groups: int, dtype: np.dtype[Any])
             np.matmul(matrix, taps[:, piece], out=places[:, piece])
 
     moved = WRITTEN * places.size
-    products(work, cut(taps.shape[1], parts(moved)), moved)
+    products(work, cut(taps.shape[1], parts(moved)), moved, quiet=True)
     return places.reshape(len(places), groups, weight.shape[0] // groups, weight.shape[1])
 
 
