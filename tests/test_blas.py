@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import strips, threads
+from vectorized import strips, threads, winograd
 
 X, WEIGHT = small_integers((2, 3, 9, 8)), small_integers((4, 3, 3, 3))
 BEFORE = 2  # threads of BLAS, on any machine
@@ -48,6 +48,25 @@ def test_blas_is_held_to_one_thread_during_a_call_alone(monkeypatch: pytest.Monk
     assert len(during) == 14  # rows of two images
     assert all(number == {1} for number in during)
     assert blas() == {BEFORE}
+
+
+@pytest.mark.parametrize(("quiet", "number"), [(False, BEFORE), (True, 1)])
+def test_a_little_work_wakes_no_thread_of_blas_if_it_has_to_be_quiet(
+    quiet: bool, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "SHARE_MACS", 10)
+    during: list[Any] = []
+    threads.products(lambda some: during.append((list(some), blas())), range(2), 1, quiet=quiet)
+    assert during == [([0, 1], {number})]
+    assert blas() == {BEFORE}
+
+
+def test_winograds_filters_are_made_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    during, real = [], np.matmul
+    monkeypatch.setattr(threads, "SHARE_MACS", 10**6)
+    monkeypatch.setattr(np, "matmul", lambda *a, **o: during.append(blas()) or real(*a, **o))
+    winograd.transformed(winograd.F2, WEIGHT, 1, WEIGHT.dtype)
+    assert during == [{1}]
 
 
 @pytest.mark.parametrize("in_ours", [True, False])

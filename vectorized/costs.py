@@ -27,6 +27,7 @@ COPY, RUN = 0.09, 4.0
 DEALT = 10  # the length of a run that costs what a value costs which is read or written by itself
 SCATTERED = 1.1  # a value whose neighbours go elsewhere
 ADD = 0.15
+SPILLED = 1.5  # what Winograd's transforms cost more, whose tiles are too many for the cache nearest to a core
 CALL = 10_000.0
 SHARING = 200_000.0
 ONCE_BYTES = 2**18  # of columns that are made all at once: there is nothing to keep in the cache
@@ -155,7 +156,7 @@ def winograd(m: int, s: Shape) -> Work:
     transforms = 2 * (s.C * places + s.K * m * m) * places * tiles * MULTIPLY  # thin products reach half of the rate
     work = product(s.K // s.G, s.C // s.G, tiles / blocks, places * s.G * blocks)
     rest = values * (9 * MULTIPLY + SCATTERED) + dealt + transforms + 10 * CALL * blocks
-    return Work(work, 2 * rest)  # measured: the tiles of a block are too many for the cache nearest to a core
+    return Work(work, SPILLED * rest)
 
 
 COSTS: dict[str, Callable[[Shape], Work]] = {

@@ -19,7 +19,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 SHARE_BYTES = 2**20  # measured: with less, threads lose more waiting for the interpreter's lock than they gain
-SHARE_MACS = 80_000_000  # multiplications that take a core some 1 ms: below, threads cost more than they save
+SHARE_MACS = 150_000_000  # multiplications that take a core some 2 ms: below, BLAS shares its products as well as we do
 
 
 def workers() -> int:
@@ -55,7 +55,7 @@ def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs
     """Call ``work`` in each of some threads, on an iterator that hands every item to one of them, and BLAS held to one thread.
 
     ``macs`` multiplications are made in all. Where they are few, or BLAS cannot be held, ``work`` is called once, on all items,
-    and BLAS is held then too if it has to be ``quiet``: its threads spin for some 20 ms after a product, and hinder ours (measured).
+    and BLAS is held then too if it has to be ``quiet``: its threads spin for a while after a product, and hinder ours.
     """
     items = list(items)
     threads = min(parts(macs), len(items))
