@@ -17,7 +17,7 @@ from benchmarks.layers import CLASSES
 from benchmarks.results import LayerResult, Run
 from benchmarks.stats import quartiles
 
-REFERENCES = ("naive", "tensordot", "torch")
+REFERENCES = ("naive", "tensordot", "product", "torch")
 MEASURES = ["speed-up over naive", "time over torch", "share of peak", "share of bandwidth", "error / bound", "scratch"]
 BUSY = 0.05  # of the cores' time, taken by other programs
 Rows = list[list[str]]

@@ -5,6 +5,7 @@ So no call of ``vectorized`` has both at work, and a layer is shared out by ``ve
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -27,13 +28,17 @@ def main() -> None:
     def multiply_and(then: Callable[[], None]) -> Callable[[], None]:
         return lambda: (square @ square, then())[-1]
 
-    ways = {"after a rest of 60 ms": rest(0.06), "by itself": rest(0), "after a product by all threads of BLAS": multiply_and(rest(0))}
-    ways |= {"after such a product and a rest of 60 ms": multiply_and(rest(0.06))}
+    ways = {
+        "after a rest of 60 ms": rest(0.06),
+        "by itself": rest(0),
+        "after a product by all threads of BLAS": multiply_and(rest(0)),
+        "after such a product and a rest of 60 ms": multiply_and(rest(0.06)),
+    }
     print(f"VGG-16 conv3_2, 1.8 billion multiplications, on {workers()} cores; medians of {REPEAT}")
     for algorithm in ("strips", "winograd4"):
-        layer = vectorized.Conv2d(weight, padding=1, algorithm=algorithm)
+        layer = partial(vectorized.Conv2d(weight, padding=1, algorithm=algorithm), x)
         for name, before in ways.items():
-            print(f"{algorithm:10} {name:42} {1000 * median(timed(before, lambda: layer(x)) for _ in range(REPEAT)):6.1f} ms")
+            print(f"{algorithm:10} {name:42} {1000 * median(timed(before, layer) for _ in range(REPEAT)):6.1f} ms")
 
 
 def timed(before: Callable[[], None], call: Callable[[], object]) -> float:

@@ -54,7 +54,8 @@ class Edge:
     def shrink(self, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[ModuleType, str], int]:
         """Make blocks as small as this edge has them; return the counts that a call will leave."""
         monkeypatch.setattr(self.sized, dict(SIZES)[self.sized], self.nbytes)
-        monkeypatch.setattr(strips, "LEAST_COLUMNS", 1)
+        for name in ("ENOUGH_COLUMNS", "LEAST_COLUMNS"):
+            monkeypatch.setattr(strips, name, 1)
         self.choose(monkeypatch)
         counts = dict.fromkeys(self.blocks, 0)
         for module, name in self.blocks:

@@ -32,7 +32,12 @@ def _shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Share out every call between two threads, while BLAS has two."""
     if not threads._blas():
         pytest.skip("threadpoolctl has no switch for the whole process for the BLAS that NumPy has here")
-    for module, name in ((threads, "SHARE_MACS"), (strips, "LEAST_COLUMNS"), (strips, "STRIP_BYTES")):
+    for module, name in (
+        (threads, "SHARE_MACS"),
+        (strips, "LEAST_COLUMNS"),
+        (strips, "ENOUGH_COLUMNS"),
+        (strips, "STRIP_BYTES"),
+    ):
         monkeypatch.setattr(module, name, 1)
     monkeypatch.setattr(threads, "workers", lambda: 2)
     before = [library.num_threads for library in threads._blas()]

@@ -62,20 +62,20 @@ def test_integers_in_scratch_full_of_the_largest(edge: Edge, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("least", "rows", "blocks"),
+    ("enough", "rows", "blocks"),
     [
-        (1, 1.6, 8),
-        (9, 1.6, 3),  # of 3 rows, for 9 columns at least, and then more than fits
-        (99, 1.5, 3),  # but no more than twice of that
+        (1, 2.2, 4),
+        (9, 2.2, 3),  # of 3 rows, for 9 columns at least, and then more than fits
+        (99, 2.2, 3),  # but no more than half as much again
     ],
 )
 def test_a_row_of_few_windows_has_others_beside_it(
-    least: int, rows: float, blocks: int, monkeypatch: pytest.MonkeyPatch
+    enough: int, rows: float, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, row = convolution("conv2d", (8, 4), (3, 4, 3, 2, 1), PLAIN, N=1), 3 * 3 * 2 * 4 * 8
     edge = Edge("strips", case, strips, int(rows * row), {(strips, "block_columns"): blocks})
     counts = edge.shrink(monkeypatch)
-    monkeypatch.setattr(strips, "LEAST_COLUMNS", least)
+    monkeypatch.setattr(strips, "ENOUGH_COLUMNS", enough)
     check(case, run(case, "strips"))
     assert counts == edge.blocks
 
@@ -134,7 +134,7 @@ def test_no_more_scratch_is_taken_than_that(
 
 
 def test_a_block_takes_no_rows_but_its_own(taken: list[Shape], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STRIP_BYTES", "LEAST_COLUMNS"):
+    for name in ("STRIP_BYTES", "ENOUGH_COLUMNS"):
         monkeypatch.setattr(strips, name, 1)
     vectorized.conv2d(small_integers((1, 3, 7, 9)), small_integers(FILTERS), **BENT, algorithm="strips")
     assert taken == 4 * [(1, 3, 3, 3, 5), (1, 18, 4)]

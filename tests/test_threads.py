@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from threading import Barrier, Event, current_thread, main_thread
 from time import sleep
@@ -33,6 +34,7 @@ def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
         *SIZES,
         (threads, "SHARE_MACS"),
         (threads, "SHARE_BYTES"),
+        (strips, "ENOUGH_COLUMNS"),
         (strips, "LEAST_COLUMNS"),
         (pointwise, "LEAST_COLUMNS"),
     ):
@@ -374,7 +376,11 @@ def test_helpers_are_on_other_cores_while_there_are_some(number: int, bound: lis
     share(number)
     for _ in range(2):
         assert done_by(number) == list(range(number))
-    assert sorted((who, *on) for who, on in cores) == [(0, core) for core in bound]  # 0 is the thread itself
+    theirs = [on for who, on in cores if on not in ({5}, {3, 5, 7})]
+    assert sorted(theirs, key=min) == [{core} for core in bound]
+    assert {who for who, _ in cores} == {0}  # the thread itself
+    ours = [on for _, on in cores if on in ({5}, {3, 5, 7})]
+    assert ours == 2 * [{5}, {3, 5, 7}]  # in each call, there and back
 
 
 @pytest.mark.usefixtures("cores")
@@ -394,6 +400,22 @@ def test_threads_where_none_can_be_bound(share: Any, monkeypatch: pytest.MonkeyP
     assert done_by(3) == [0, 1, 2]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no threads")
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_the_caller_stays_on_its_core_for_the_length_of_a_call(error: type[Exception] | None, share: Any) -> None:
+    def work(item: int) -> None:
+        during.add((current_thread() is main_thread(), len(os.sched_getaffinity(0))))
+        if error is not None and item == 9:
+            raise error
+
+    before, during = os.sched_getaffinity(0), set()
+    share(2)
+    with pytest.raises(error) if error is not None else nullcontext():
+        threads.each(work, range(10), 10)
+    assert (True, 1) in during
+    assert os.sched_getaffinity(0) == before
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores a process may run on")
 def test_the_core_that_a_thread_runs_on() -> None:
     may = os.sched_getaffinity(0)
@@ -403,7 +425,7 @@ def test_the_core_that_a_thread_runs_on() -> None:
             assert pool.submit(lambda core=core: os.sched_setaffinity(0, {core}) or threads._core()).result() == core
 
 
-@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+@pytest.mark.parametrize("error", [OSError, AttributeError])
 def test_a_system_that_does_not_say_which_core(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown() -> None:
         raise error
@@ -420,7 +442,7 @@ def test_where_no_thread_can_be_started_the_caller_does_all(cores: Any, share: A
     monkeypatch.setattr(threads, "_helper", full)
     done: list[int] = []
     threads.each(done.append, range(5), 10)
-    assert (sorted(done), cores) == (list(range(5)), [])
+    assert (sorted(done), [on for _, on in cores]) == (list(range(5)), [{5}, {3, 5, 7}])
 
 
 def test_as_many_threads_as_wanted_work_and_the_helpers_bear_their_name(share: Any) -> None:

@@ -16,6 +16,7 @@ from vectorized.filters import Take
 from vectorized.threads import even_blocks, parts, products
 from vectorized.windows import meeting, phases, windows
 
+ENOUGH_COLUMNS = 320  # measured: a product of fewer takes long to lay out deep filters, for each block anew
 LEAST_COLUMNS = 64  # measured: with fewer, a product by one thread is slower than half of one by two
 STRIP_BYTES = 4 * 2**20  # measured: below 1 MiB the products are too small, above 8 MiB the columns leave the cache
 FEW = 2**15  # values of filters, which are soon copied
@@ -26,8 +27,8 @@ Block = tuple[slice, slice]  # some images, and some rows of their windows
 def strips(a: Conv, y: Array, filters: Array, take: Take) -> None:
     """Fill y (N, K, P, Q) block by block, with the filters as rows (G, K/G, C/G*R*S).
 
-    Memory, for each thread: one block of columns (STRIP_BYTES; twice that for very deep filters, or one row of windows if that
-    is more) and the padded pixels that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma.
+    Memory, for each thread: one block of columns (STRIP_BYTES; half as much again for deep filters, or one row of windows if
+    that is more) and the padded pixels that it reads. Arithmetic: N*K*(C/groups)*R*S*P*Q multiplications. Error class: gamma.
     Source: Chellapilla, Puri, Simard, 2006; cuDNN's tiling of it.
     """
     (N, K, P, Q), G = y.shape, a.groups
@@ -60,7 +61,7 @@ def blocks_of(a: Conv, y: Array, effort: int) -> list[Block]:
     (N, _, P, Q), C, (R, S) = y.shape, a.x.shape[1], a.weight.shape[2:]
     threads = parts(effort) if LEAST_COLUMNS * parts(effort) <= N * P * Q else 1
     row_bytes = C * R * S * Q * y.itemsize
-    enough = min(row_bytes * -(-LEAST_COLUMNS // Q), 2 * STRIP_BYTES)  # for deep filters
+    enough = min(row_bytes * -(-ENOUGH_COLUMNS // Q), 3 * STRIP_BYTES // 2)  # for deep filters
     return even_blocks(N, P, row_bytes, max(STRIP_BYTES, enough), threads)
 
 

@@ -129,11 +129,12 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
         work(iter(items))
         return
     try:
-        helpers = _helpers(threads - 1)
-        for helper in helpers:
-            helper.tasks.put(run)
-        run()
-        errors = [ended.get() for _ in range(1 + len(helpers))]
+        with _bound() as others:
+            helpers = _helpers(threads - 1, others)
+            for helper in helpers:
+                helper.tasks.put(run)
+            run()
+            errors = [ended.get() for _ in range(1 + len(helpers))]
     finally:
         _Helper.busy.release()
     for error in filter(None, errors):
@@ -154,8 +155,8 @@ class _Helper:
     """A thread that sleeps until it is given a task, bound to one core (to none if that is negative).
 
     Linux wakes a thread on the core of the one that wakes it, even if another is idle, and may leave both there for longer than
-    a call takes (measured: calls of some milliseconds took as long as with one thread). So a caller, which nobody binds, wakes
-    those helpers that are bound to other cores than its own.
+    a call takes (measured: calls of some milliseconds took as long as with one thread). So a caller wakes those helpers that
+    are bound to other cores than its own, and stays on its own for the length of the call.
     """
 
     busy = threading.Lock()
@@ -175,15 +176,30 @@ class _Helper:
 _helper = cache(_Helper)  # started when first needed, and kept
 
 
-def _helpers(count: int) -> list[_Helper]:
-    """Return so many helpers, each on another core than this thread and than the others while there are some."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    here = _core()
-    others = [core for core in cores if core != here][:count]
+def _helpers(count: int, cores: list[int]) -> list[_Helper]:
+    """Return so many helpers, each on a core of its own, of these, while there are some."""
+    some = cores[:count]
     helpers: list[_Helper] = []
     with suppress(RuntimeError):  # the interpreter is ending, or the system has no more threads: those that run will do
-        helpers.extend(map(_helper, (*others, *range(len(others) - count, 0))))
+        helpers.extend(map(_helper, (*some, *range(len(some) - count, 0))))
     return helpers
+
+
+@contextmanager
+def _bound() -> Iterator[list[int]]:
+    """Keep this thread on the core that it is on; yield the other cores that it may run on."""
+    here = _core()
+    if here is None:
+        yield []
+        return
+    cores = os.sched_getaffinity(0)
+    try:
+        with suppress(OSError):  # the core is not ours any more
+            os.sched_setaffinity(0, {here})
+        yield sorted(cores - {here})
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 @cache
@@ -195,10 +211,12 @@ def _libc() -> Any:
 
 
 def _core() -> int | None:
-    """Return the core that this thread runs on at the moment; ``None`` where the system does not say."""
+    """Return the core that this thread runs on at the moment; ``None`` where the system does not say, or binds no threads."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None  # macOS, Windows
     try:
         return int(_libc().sched_getcpu())
-    except (OSError, TypeError, AttributeError):  # macOS, Windows
+    except (OSError, AttributeError):
         return None
 
 
