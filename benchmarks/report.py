@@ -102,6 +102,7 @@ def means(run: Run) -> Table:
     about = subject(run)
     with_median = ("naive", about) in pairs
     head = ["class of layers", *(f"{a} / {b}" for a, b in pairs), *([f"median naive / {about}"] if with_median else [])]
+    head += ["floor / torch"] if "torch" in run.contestants else []
     rows = []
     for kind in CLASSES:
         results = [r for r in run.layers if r.layer.kind == kind]
@@ -109,8 +110,16 @@ def means(run: Run) -> Table:
         if with_median:
             found = ratios(results, "naive", str(about))
             cells.append(f"{number(median(found))} ({len(found)})" if found else NOTHING)
+        if "torch" in run.contestants:
+            cells.append(mean(floors(run, results)))
         rows += [[kind, *cells]] if results else []
     return Table("Geometric mean of the ratio of times (number of layers on which both ran)", head, [("", rows)])
+
+
+def floors(run: Run, results: Sequence[LayerResult]) -> list[float]:
+    """Return the roofline's time over torch's, on each layer where it ran: what peak and bandwidth leave to anybody."""
+    times = [(run.floor(result), result.entries.get("torch")) for result in results]
+    return [floor / entry.time for floor, entry in times if floor and entry and entry.time]
 
 
 def remarks(run: Run) -> list[str]:
@@ -124,6 +133,7 @@ def remarks(run: Run) -> list[str]:
         rates = ", ".join(f"{library} {rate / 1e9:.1f}" for library, rate in run.bandwidth.items())
         size = mebibytes(run.settings["copied"])
         lines.append(f"Bandwidth: a copy of {size}, in GB/s read and written: {rates}. A layer moves all it has once.")
+        lines.append("Floor: what a layer multiplies at that peak or moves at that bandwidth, whichever takes longer.")
     lines += [f"{name}: {NOTES[name]}." for name in run.contestants if name in NOTES]
     reasons = dict.fromkeys(f"{name}: {e.reason}" for r in run.layers for name, e in r.entries.items() if e.status == "not run")
     lines += [f"Not run: {reason}." for reason in reasons]

@@ -48,10 +48,20 @@ def test_the_overview_says_what_was_measured(run: Run) -> None:
 
 def test_means_are_of_the_layers_where_both_ran(run: Run) -> None:
     table = report.means(run)
-    assert table.head[1:] == ["vectorized / torch", "naive / vectorized", "naive / torch", "median naive / vectorized"]
-    assert table.sections == [("", [["dense convolution", "4.00 (2)", "100 (1)", "800 (1)", "100 (1)"]])]
+    assert table.head[1:5] == ["vectorized / torch", "naive / vectorized", "naive / torch", "median naive / vectorized"]
+    assert table.sections == [("", [["dense convolution", "4.00 (2)", "100 (1)", "800 (1)", "100 (1)", "-"]])]
     run.layers[1].entries["vectorized"] = Entry("wrong", "no", 7.0)
-    assert report.means(run).sections == [("", [["dense convolution", "2.00 (1)", "-", "800 (1)", "-"]])]
+    assert report.means(run).sections == [("", [["dense convolution", "2.00 (1)", "-", "800 (1)", "-", "-"]])]
+
+
+def test_the_floor_is_what_peak_and_bandwidth_leave(run: Run) -> None:
+    run.bandwidth = {"numpy": 1e30}
+    table = report.means(run)
+    assert (table.head[-1], table.sections[0][1][0][-1]) == ("floor / torch", "100 (2)")  # 1 s over 1 s, and over 0.1 ms
+    run.layers[1].entries["torch"] = Entry("not run")
+    assert report.means(run).sections[0][1][0][-1] == "1.00 (1)"
+    run.bandwidth = {"numpy": 10}  # and 4 bytes of each of 100 pixels, 16 + 4 of filters and 100 of results: 88 s
+    assert report.means(run).sections[0][1][0][-1] == f"{run.layers[0].layer.traffic(4) / 10:.1f} (1)"
 
 
 def test_details_show_the_spread(run: Run) -> None:
