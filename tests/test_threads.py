@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from blocks import BY_COLUMNS, EDGES, FILTERS_FLAT, PADDED, PLAIN, SIZES, Edge, check, convolution, run
-from vectorized import ALGORITHMS, Conv2d, flat, gradients, pointwise, strips, threads, winograd
+from vectorized import ALGORITHMS, Conv2d, blocks, flat, gradients, pointwise, strips, threads, winograd
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -329,11 +329,11 @@ def test_work_is_shared_out_from_two_shares_on(monkeypatch: pytest.MonkeyPatch) 
 def test_how_large_a_block_is(
     images: int, rows: int, row_bytes: int, most: int, number: int, expected: tuple[int, int]
 ) -> None:
-    assert threads.block_size(images, rows, row_bytes, most, number) == expected
+    assert blocks.block_size(images, rows, row_bytes, most, number) == expected
 
 
 def test_nothing_is_cut_into_no_pieces() -> None:
-    assert threads.cut(0, 3) == []
+    assert blocks.cut(0, 3) == []
 
 
 def test_numpy_warns_of_nothing_in_any_thread(share: Any) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from contract import Array, Conv, Pair
+from vectorized.blocks import block_size, cut
 from vectorized.filters import Take
-from vectorized.threads import block_size, cut, parts, products
+from vectorized.threads import parts, products
 from vectorized.windows import meeting, phases, strided
 
 STRIP_BYTES = 4 * 2**20  # of columns and products at a time

@@ -20,10 +20,11 @@ import numpy as np
 import contract
 from contract import Array, Conv, Pair
 from vectorized import costs, flat, strips
+from vectorized.blocks import cut, even_blocks
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, Take, as_rows
 from vectorized.strips import COPIED, block_columns, blocks_of, work_of
-from vectorized.threads import cut, even_blocks, parts, products, workers
+from vectorized.threads import parts, products, workers
 from vectorized.windows import is_identity, phases
 
 Fill = Callable[[Conv, Array, Array, Take], None]

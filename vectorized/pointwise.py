@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from contract import Array, Conv
+from vectorized.blocks import cut
 from vectorized.filters import Take
 from vectorized.strips import FEW, LEAST_COLUMNS
-from vectorized.threads import cut, parts, products
+from vectorized.threads import parts, products
 
 
 def refusal(a: Conv) -> str | None:

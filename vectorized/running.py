@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from contract import Array, Pair, Pool, reach
-from vectorized.threads import even_blocks, shares
+from vectorized.blocks import even_blocks
+from vectorized.threads import shares
 from vectorized.windows import meeting, strided
 
 BLOCK_BYTES = 2**21  # measured: planes are pooled some at a time, so that what one step leaves is in the cache for the next

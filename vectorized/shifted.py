@@ -14,8 +14,9 @@ from itertools import product
 import numpy as np
 
 from contract import Array, Conv
+from vectorized.blocks import cut
 from vectorized.filters import Take
-from vectorized.threads import cut, parts, products
+from vectorized.threads import parts, products
 
 STRIP_BYTES = 4 * 2**20  # of the two buffers of a thread that products and their sums are written to
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from contract import Array, Conv
+from vectorized.blocks import even_blocks
 from vectorized.filters import Take
-from vectorized.threads import even_blocks, parts, products
+from vectorized.threads import parts, products
 from vectorized.windows import meeting, phases, windows
 
 ENOUGH_COLUMNS = 320  # measured: a product of fewer takes long to lay out deep filters, for each block anew

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
-from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -69,43 +68,6 @@ def products(work: Callable[[Iterator[Item]], None], items: Iterable[Item], macs
 def parts(macs: int) -> int:
     """Return among how many threads ``products`` shares out so many multiplications, if there are items enough."""
     return workers() if macs >= 2 * SHARE_MACS and _blas() else 1
-
-
-def even_blocks(images: int, rows: int, row_bytes: int, most: int, threads: int) -> list[tuple[slice, slice]]:
-    """Return blocks of at most ``most`` bytes, of a few whole images or some rows of one, and some for each thread.
-
-    >>> blocks = even_blocks(images=1, rows=5, row_bytes=1, most=2, threads=2)
-    >>> [rows.stop - rows.start for _, rows in blocks]  # four blocks, and not three: one thread would have most of them
-    [2, 1, 1, 1]
-    """
-    deep, pieces = block_size(images, rows, row_bytes, most, threads)
-    return [(slice(first, min(first + deep, images)), piece) for first in range(0, images, deep) for piece in cut(rows, pieces)]
-
-
-def block_size(images: int, rows: int, row_bytes: int, most: int, threads: int) -> tuple[int, int]:
-    """Return how many images make such a block, and in how many pieces their rows are cut.
-
-    >>> block_size(images=9, rows=10, row_bytes=2**10, most=2**22, threads=1)  # many images fit
-    (9, 1)
-    >>> block_size(images=1, rows=10, row_bytes=2**10, most=2**22, threads=2)  # there are two threads
-    (1, 2)
-    """
-    if row_bytes * rows <= most and images >= threads:
-        return max(1, min(-(-images // threads), most // (row_bytes * rows))), 1
-    pieces = max(1 if images >= threads else threads, -(-rows // max(1, most // row_bytes)))
-    pieces += -pieces % threads if images == 1 else 0  # as many for each thread
-    return 1, min(pieces, rows)
-
-
-def cut(count: int, pieces: int) -> list[slice]:
-    """Return ``count`` things cut into so many slices, or one for each if they are fewer, as even as may be.
-
-    >>> cut(5, 2), cut(2, 3)
-    ([slice(0, 3, None), slice(3, 5, None)], [slice(0, 1, None), slice(1, 2, None)])
-    """
-    pieces = min(pieces, count)
-    edges = [-(-count * n // pieces) for n in range(pieces + 1)] if count else [0]
-    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contract import Array, Conv, Pair
+from vectorized.blocks import cut
 from vectorized.filters import Take
-from vectorized.threads import cut, parts, products
+from vectorized.threads import parts, products
 from vectorized.windows import meeting
 
 BLOCK_BYTES = 8 * 2**20  # of all buffers of a thread together
