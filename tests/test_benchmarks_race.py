@@ -56,6 +56,7 @@ class Actor:
         self.alive = False
 
 
+ACTOR: Any = Actor  # in the place of a Process
 SCRIPTS: dict[str, dict[str, Any]] = {
     "absent": {"start": False},
     "unknown": {"start": WorkerError("ModuleNotFoundError: unknown")},
@@ -71,7 +72,7 @@ ONE = conv("Test: one", 1, 1, 1, 1)
 def run_race(names: list[str], **settings: Any) -> tuple[LayerResult, list[tuple[str, str]]]:
     """Race actors on one tiny layer, and return the result and whom the race asked for what."""
     LOG.clear()
-    with Race(names, Settings(**settings), start=Actor) as race:  # type: ignore[arg-type]
+    with Race(names, Settings(**settings), start=ACTOR) as race:
         race.costs = {"conv2d": budget.Cost(window=1.0, tap=0.5)}
         result = race.run(ONE)
         assert [process for process in race.running if process not in (race.judge, race.kept)] == []
@@ -128,7 +129,7 @@ def test_a_long_call_of_naive_leaves_no_budget_for_another(monkeypatch: pytest.M
 @pytest.mark.parametrize("error", [WorkerError("out of memory"), KeyboardInterrupt(), MemoryError()])
 def test_what_is_done_is_kept_whatever_happens(error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SCRIPTS, "", {"judge": iter([np.zeros(1), error])})  # the second layer is one too many
-    monkeypatch.setattr(running, "Race", lambda names, settings: Race(names, settings, Actor))  # type: ignore[arg-type]
+    monkeypatch.setattr(running, "Race", lambda names, settings: Race(names, settings, ACTOR))
     if isinstance(error, MemoryError):  # nothing that is foreseen
         with pytest.raises(MemoryError):
             running.run([ONE, ONE], ["a"], Settings(), "c", tmp_path)
@@ -142,7 +143,7 @@ def test_what_is_done_is_kept_whatever_happens(error: BaseException, tmp_path: P
 
 
 def test_a_run_is_told_layer_by_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(running, "Race", lambda names, settings: Race(names, settings, Actor))  # type: ignore[arg-type]
+    monkeypatch.setattr(running, "Race", lambda names, settings: Race(names, settings, ACTOR))
     run, file, status = running.run([ONE, ONE], ["a", "wrong"], Settings(), "c", tmp_path)
     assert status == 1
     assert not load(file).interrupted
@@ -177,7 +178,7 @@ def test_the_next_contestant_waits_until_the_threads_sleep(monkeypatch: pytest.M
 
 def test_torch_alone_keeps_its_process() -> None:
     LOG.clear()
-    with Race(["a", "torch"], Settings(least=1), start=Actor) as race:  # type: ignore[arg-type]
+    with Race(["a", "torch"], Settings(least=1), start=ACTOR) as race:
         for _ in range(3):
             race.run(ONE)
     assert sum(do == "new" for _, do in LOG) == 1 + 1 + 3  # the judge, torch, and a on each layer
@@ -190,6 +191,7 @@ def test_costs_are_worked_out_from_two_tiny_layers() -> None:
                 self.layer = Layer.of(request["layer"])
             return {"times": [0.0, self.layer.windows * (2.0 + 0.25 * self.layer.taps), 1e9]}
 
-    costs = budget.calibrate(Clock(), "naive", OPERATIONS, "float32")  # type: ignore[arg-type]
+    clock: Any = Clock()
+    costs = budget.calibrate(clock, "naive", OPERATIONS, "float32")
     assert costs == dict.fromkeys(OPERATIONS, budget.Cost(2.0, 0.25))
     assert costs["conv2d"].of(conv("Test: 2x2", 3, 3, 5, 2)) == 5 * 2 * 2 * (2.0 + 0.25 * 12)

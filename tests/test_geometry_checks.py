@@ -248,8 +248,8 @@ def test_what_right_programs_differ_in_is_a_policy() -> None:
 
 
 def test_a_weaker_error_class_has_no_footprint() -> None:
-    function = whole_numbers_only(0)(vectorized.conv2d)
-    function.error_class = "fft"  # type: ignore[attr-defined]
+    function: Any = whole_numbers_only(0)(vectorized.conv2d)
+    function.error_class = "fft"
     assert judged("footprint", "conv2d", function).verdict == "unsupported"
 
 
