@@ -92,6 +92,38 @@ def test_after_an_error_in_either_thread(in_ours: bool, monkeypatch: pytest.Monk
     assert blas() == {BEFORE}
 
 
+@pytest.mark.parametrize("when", [1, 2])
+def test_after_an_interrupt_just_as_blas_is_held_or_given_back(when: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, times = threads._set_blas_threads, iter(range(1, 9))
+
+    def interrupted(numbers: list[int]) -> None:
+        now = next(times)
+        if now == 1 or now != when:
+            real(numbers)
+        if now == when:  # after it is held, or before it is given back
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "_set_blas_threads", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    assert (blas(), threads._Holders.count, threads._Holders.held) == ({BEFORE}, 0, False)
+
+
+def test_the_handler_of_a_signal_may_call_while_blas_is_just_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, results = threads._set_blas_threads, []
+
+    def interrupted(numbers: list[int]) -> None:
+        monkeypatch.setattr(threads, "_set_blas_threads", real)
+        results.append(vectorized.conv2d(X, WEIGHT, algorithm="strips"))
+        real(numbers)
+
+    monkeypatch.setattr(threads, "_set_blas_threads", interrupted)
+    results.append(vectorized.conv2d(X, WEIGHT, algorithm="strips"))
+    assert np.array_equal(*results)
+    assert (blas(), threads._Holders.count) == ({BEFORE}, 0)
+
+
 def hold(held: Event, free: Event) -> None:
     """Hold BLAS in a call that ends when it is told to."""
 

@@ -1,11 +1,16 @@
 """How many threads there are changes no result beyond its bound: every call is shared out here, however small."""
 
+import decimal
+import gc
 import os
+import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
+from queue import SimpleQueue
 from threading import Barrier, Event, current_thread, main_thread
 from time import sleep
 from types import SimpleNamespace
@@ -456,3 +461,125 @@ def test_as_many_threads_as_wanted_work_and_the_helpers_bear_their_name(share: A
     threads.each(work, range(40), 10)
     assert len(names) == 40
     assert all(name.startswith("vectorized_") for name in names - {main_thread().name})
+
+
+# ---------------------------------------------------------------------------------------------- what comes between, and the end
+
+
+def test_nobody_begins_another_item_after_an_error(share: Any) -> None:
+    share(2)
+    done: list[int] = []
+    both = Barrier(2, timeout=20)
+
+    def fail(item: int) -> None:
+        if item < 2:
+            both.wait()  # one each
+        if current_thread() is main_thread():
+            raise KeyboardInterrupt
+        sleep(0.1)
+        done.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.each(fail, range(1000), 10)
+    assert len(done) <= 2
+    threads.each(done.append, range(5), 10)
+    assert threads._Helper.owner is None
+
+
+def test_a_second_interrupt_waits_too_and_interrupts_are_raised_first(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(SimpleQueue):  # type: ignore[type-arg]
+        def get(self, *arguments: Any, **options: Any) -> Any:
+            if current_thread() is main_thread() and not ended:
+                raise KeyboardInterrupt
+            return super().get(*arguments, **options)
+
+    share(2)
+    began, ended = Event(), []
+    monkeypatch.setattr(threads, "SimpleQueue", Interrupted)
+
+    def work(_: int) -> None:
+        if current_thread() is not main_thread():
+            began.set()
+            sleep(0.2)
+            ended.append(True)
+            raise ZeroDivisionError
+        assert began.wait(20)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.each(work, range(2), 10)
+    assert ended
+
+
+def test_errors_that_are_false_are_raised_and_keep_nothing_alive(share: Any) -> None:
+    class FalseError(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    def fail(kept: np.ndarray, _: int) -> None:
+        raise FalseError(kept.size)
+
+    def call() -> "weakref.ref[np.ndarray]":
+        kept = np.ones(3)
+        try:
+            threads.each(partial(fail, kept), range(2), 10)
+        except FalseError:
+            return weakref.ref(kept)
+        raise AssertionError("nothing was raised")
+
+    share(2)
+    gc.disable()
+    try:
+        alive, patience = call(), iter(range(1000))
+        while alive() is not None and next(patience, None) is not None:  # a helper may be just about to leave
+            sleep(0.01)
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_local_to_a_thread_holds_for_its_helpers(share: Any) -> None:
+    share(2)
+    both, found = Barrier(2, timeout=20), []
+
+    def look(_: int) -> None:
+        both.wait()
+        found.append(decimal.getcontext().prec)
+
+    with decimal.localcontext() as context:
+        context.prec = 50
+        threads.each(look, range(2), 10)
+    assert found == [50, 50]
+
+
+def test_nobody_waits_for_a_helper_that_wakes_too_late(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share(2)
+    late: list[Any] = []
+    never = SimpleNamespace(tasks=SimpleNamespace(put=late.append))
+    monkeypatch.setattr(threads, "_helpers", lambda *_: [never])
+    done: list[int] = []
+    threads.each(done.append, range(5), 10)
+    assert done == list(range(5))
+    late[0]()
+    assert done == list(range(5))
+
+
+def test_a_python_without_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads._libc.cache_clear()
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert threads._core() is None
+    threads._libc.cache_clear()
+
+
+def test_a_call_while_the_interpreter_takes_itself_apart() -> None:
+    program = (
+        "import numpy, vectorized\n"
+        "from vectorized import threads\n"
+        "threads.SHARE_BYTES, threads.workers = 1, (2).__int__  # a lambda would keep its module\n"
+        "class Late:\n"
+        "    x, pool = numpy.zeros((2, 3, 4, 4)) + 7, vectorized.avg_pool2d\n"
+        "    def __del__(self): print(Late.pool(self.x, 2)[0, 0, 0, 0])\n"
+        "late = Late()\n"
+        "Late.pool(late.x, 2)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stderr, done.stdout.split()) == ("", ["7.0"])

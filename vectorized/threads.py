@@ -6,12 +6,14 @@ threadpoolctl (``samesum[fast]``). Without it such blocks are done in turn, each
 """
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
-from queue import SimpleQueue
+from contextvars import copy_context
+from functools import cache, partial
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -73,34 +75,61 @@ def parts(macs: int) -> int:
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
     """Call ``work`` in this thread and in helpers, at most so many threads in all.
 
-    Raises what a call raises, an interrupt too, after the others have ended. One that finds the helpers at another's work does
-    all by itself: it never waits for theirs.
+    Raises what a call raises, an interrupt too, after the others have ended. One that finds the helpers at another's work, or
+    the interpreter ending, does all by itself: it never waits for theirs.
     """
-    queue, ended, threads = deque(items), SimpleQueue[BaseException | None](), min(threads, len(items))
+    queue, threads, mine = deque(items), min(threads, len(items)), object()
+    tickets, begun, done = deque(range(threads - 1)), deque[None](), deque[None]()
+    ended, errors = SimpleQueue[None](), list[BaseException]()
+
+    def fail(error: BaseException) -> None:
+        errors.append(error)
+        queue.clear()  # nobody begins another item
 
     def run() -> None:
-        error = None
         try:
-            with np.errstate(all="ignore"):  # a thread does not inherit it
+            with np.errstate(all="ignore"):
                 work(_taken(queue))
-        except BaseException as raised:
-            error = raised
-        ended.put(error)
+        except BaseException as error:
+            fail(error)
 
-    if threads < 2 or not _Helper.busy.acquire(blocking=False):
-        work(iter(items))
-        return
-    try:
-        with _bound() as others:
-            helpers = _helpers(threads - 1, others)
-            for helper in helpers:
-                helper.tasks.put(run)
+    def help_out() -> None:
+        begun.append(None)
+        try:
+            tickets.pop()  # none is left for whoever wakes too late
             run()
-            errors = [ended.get() for _ in range(1 + len(helpers))]
+        except IndexError:
+            pass
+        finally:
+            done.append(None)
+            ended.put(None)
+
+    try:
+        if threads < 2 or sys.is_finalizing() or not _Helper.taken_by(mine):
+            work(iter(items))
+            return
+        with _bound() as others:
+            try:
+                for helper in _helpers(threads - 1, others):
+                    helper.tasks.put(partial(copy_context().run, help_out))  # what is local to this thread holds there, too
+                run()
+            except BaseException as error:
+                fail(error)
+            while tickets or len(done) < len(begun):
+                try:
+                    tickets.clear()
+                    with suppress(Empty):
+                        ended.get(timeout=0.1 if len(done) < len(begun) else 0)
+                except BaseException as error:
+                    fail(error)
     finally:
-        _Helper.busy.release()
-    for error in filter(None, errors):
-        raise error
+        _Helper.left_by(mine)
+    if errors:
+        errors.sort(key=lambda error: isinstance(error, Exception))  # an interrupt first
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # it must not keep itself, and with it the arrays, alive
 
 
 def _taken(queue: deque[Item]) -> Iterator[Item]:
@@ -121,7 +150,8 @@ class _Helper:
     are bound to other cores than its own, and stays on its own for the length of the call.
     """
 
-    busy = threading.Lock()
+    lock = threading.RLock()  # the handler of a signal may call
+    owner: object = None  # the call that they work for
 
     def __init__(self, core: int) -> None:
         self.tasks = SimpleQueue[Callable[[], None]]()  # waking by it takes half as long as by a ThreadPoolExecutor
@@ -133,6 +163,20 @@ class _Helper:
                 os.sched_setaffinity(0, {core})  # of this thread alone
         while True:
             self.tasks.get()()
+
+    @classmethod
+    def taken_by(cls, call: object) -> bool:
+        """Return whether the helpers are for this call, from now on."""
+        with cls.lock:
+            if cls.owner is None:
+                cls.owner = call
+        return cls.owner is call
+
+    @classmethod
+    def left_by(cls, call: object) -> None:
+        """Set the helpers free, if they are this call's."""
+        if cls.owner is call:
+            cls.owner = None
 
 
 _helper = cache(_Helper)  # started when first needed, and kept
@@ -160,8 +204,10 @@ def _bound() -> Iterator[list[int]]:
             os.sched_setaffinity(0, {here})
         yield sorted(cores - {here})
     finally:
-        with suppress(OSError):
+        try:  # noqa: SIM105 - no interrupt can come before it is done, as it can amid the calls of ``suppress``
             os.sched_setaffinity(0, cores)
+        except OSError:
+            pass
 
 
 @cache
@@ -178,7 +224,7 @@ def _core() -> int | None:
         return None  # macOS, Windows
     try:
         return int(_libc().sched_getcpu())
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ImportError):
         return None
 
 
@@ -196,26 +242,33 @@ def _blas() -> list[Any]:
 class _Holders:
     """How many calls hold BLAS to one thread, and how many it had: calls may overlap, and the last one gives them back."""
 
-    lock = threading.Lock()
+    lock = threading.RLock()  # the handler of a signal may call
     count = 0
+    held = False  # still true if an interrupt came before they were given back: the next call will
     before: list[int] = []  # noqa: RUF012 - for each library
 
 
 @contextmanager
 def _single_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread; afterwards it has as many as before."""
-    with _Holders.lock:
-        if _Holders.count == 0:
-            _Holders.before = [library.num_threads for library in _blas()]
-            _set_blas_threads([1] * len(_Holders.before))
-        _Holders.count += 1
+    mine = False
     try:
+        with _Holders.lock:
+            _Holders.count += 1
+            mine = True
+            if _Holders.count == 1:
+                if not _Holders.held:
+                    _Holders.before = [library.num_threads for library in _blas()]
+                    _Holders.held = True
+                _set_blas_threads([1] * len(_Holders.before))
         yield
     finally:
-        with _Holders.lock:
-            _Holders.count -= 1
-            if _Holders.count == 0:
-                _set_blas_threads(_Holders.before)
+        if mine:
+            with _Holders.lock:
+                _Holders.count -= 1
+                if _Holders.count == 0:
+                    _set_blas_threads(_Holders.before)
+                    _Holders.held = False
 
 
 def _set_blas_threads(numbers: list[int]) -> None:
@@ -231,9 +284,9 @@ def _set_blas_threads(numbers: list[int]) -> None:
 def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
     _helper.cache_clear()
-    _Helper.busy = threading.Lock()
+    _Helper.lock, _Helper.owner = threading.RLock(), None
     if _Holders.count:
-        _Holders.count = 0
+        _Holders.count, _Holders.held = 0, False
         _set_blas_threads(_Holders.before)
     _Holders.lock.release()
 
