@@ -1,6 +1,8 @@
 """What BLAS's own threads cost ours: they spin for a while after a product. ``python -m benchmarks.spinning``.
 
-So no call of ``vectorized`` has both at work, and a layer is shared out by ``vectorized.threads`` only where that gains much.
+The layer is shared out by our threads, and takes as long after a rest as right after itself. After a product by BLAS's threads it
+takes longer, for three threads are on two cores: that is why no call of ``vectorized`` lets both work in turn, and why it
+shares out large layers alone.
 """
 
 import time
@@ -11,13 +13,16 @@ from statistics import median
 import numpy as np
 
 import vectorized
-from vectorized.threads import workers
+from vectorized.threads import parts, workers
 
 REPEAT = 15
 
 
 def main() -> None:
     """Print how long a layer takes that is shared out: by itself, after a product, and some time after one."""
+    if parts(10**12) < 2:
+        print("There is nothing to show: this process has one core, or cannot hold BLAS to one thread (threadpoolctl does).")
+        return
     random = np.random.default_rng(0)
     x, weight = (random.standard_normal(shape, np.float32) for shape in ((1, 256, 56, 56), (256, 256, 3, 3)))
     square = random.standard_normal((600, 600), np.float32)
@@ -30,7 +35,7 @@ def main() -> None:
 
     ways = {
         "after a rest of 60 ms": rest(0.06),
-        "by itself": rest(0),
+        "right after itself": rest(0),
         "after a product by all threads of BLAS": multiply_and(rest(0)),
         "after such a product and a rest of 60 ms": multiply_and(rest(0.06)),
     }
