@@ -244,6 +244,8 @@ def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 1, 2, 3, 6]]])
     y = vectorized.conv_transpose2d(x, weight)
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 5, 6]]])
+    y = vectorized.conv_transpose2d(weight[0].swapaxes(1, 2), x[np.newaxis].swapaxes(2, 3), stride=(2, 1))
+    np.testing.assert_array_equal(y.astype("f8")[0, :, 0], [worst, worst, 1, 2, 3, 6])
 
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
@@ -325,6 +327,45 @@ def test_but_not_where_padding_is_wider_than_filters_reach(side: int, monkeypatc
         monkeypatch.setattr(gradients, "fill_back", lambda *_, done=done: done.append(True))
         gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 3, 4), "f4"))
         assert len(done) == (width == 1)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the ways that gradients of x go, as they go them; nothing is computed."""
+    taken: list[str] = []
+    monkeypatch.setattr(gradients, "fill_back", lambda *_: taken.append("turned"))
+    monkeypatch.setattr(gradients, "add_columns", lambda *_: taken.append("by columns"))
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("sizes", "stride", "values"),
+    [
+        (((1, 1, 4, 7), (3, 1, 3, 2)), 1, 3 * (2 + 2 * 2) * (6 + 2 * 1)),  # g, with its padding, is the largest
+        (((1, 2, 6, 10), (1, 2, 3, 2)), 2, 2 * (2 * 2) * 3 * 5),  # all pixels of all cells
+    ],
+)
+def test_nor_where_the_arrays_of_that_are_larger_than_memory(
+    sizes: Any, stride: int, values: int, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in TURNED:
+        monkeypatch.setattr(module, name, value)
+    a = canonical(*sizes, stride=stride, rounding="floor")
+    for nbytes in (4 * values, 4 * values - 1):
+        monkeypatch.setattr(contract, "MEMORY", nbytes)
+        gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros(sizes[0], "f4"))
+    assert ways == ["turned", "by columns"]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_it_is_taken_only_where_it_costs_less(stride: int, ways: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "cost", lambda *_: 10)
+    monkeypatch.setattr(costs, "turn", lambda _, strides: sum(strides))
+    a = canonical((1, 1, 5, 5), (1, 1, 3, 3), stride=stride)
+    for way_back in (10 + 2 * stride, 11 + 2 * stride):
+        monkeypatch.setattr(costs, "col2im", lambda _, time=way_back: costs.Work(0, time))
+        gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 5, 5), "f4"))
+    assert ways == ["by columns", "turned"]
 
 
 def test_of_products_larger_than_a_block_one_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
