@@ -16,10 +16,11 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
 
 import contract
 import vectorized
-from blocks import BY_COLUMNS, FLAT, TURNED
+from blocks import BY_COLUMNS, FLAT, TURNED, check, run
 from samples import small_integers
 from vectorized import costs, gradients, strips
 from vectorized.conv import output_shape
+from verification.cases import Case
 
 # x, weight, options: with extents, strides, paddings and dilations that differ wherever they can
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -27,6 +28,11 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     "1x1": ((2, 6, 4, 5), (4, 3, 1, 1), {"groups": 2}),
     "1x1 with stride": ((2, 3, 5, 7), (4, 3, 1, 1), {"stride": (2, 3)}),
     "stride, padding, dilation": ((1, 2, 7, 9), (3, 2, 3, 2), {"stride": (2, 3), "padding": (1, 2), "dilation": (1, 3)}),
+    "taps that meet every third window": (
+        (1, 2, 9, 12),
+        (3, 2, 3, 4),
+        {"stride": 2, "dilation": 3, "padding": (1, 0), "rounding": "floor"},
+    ),
     "dropped remainder": ((2, 2, 6, 8), (3, 2, 3, 3), {"stride": (2, 3), "rounding": "floor"}),
     "unequal sides": ((2, 2, 4, 5), (3, 2, 3, 2), {"stride": (1, 2), "padding": ((2, 1), (0, 3))}),
     "same": ((1, 2, 4, 5), (2, 2, 2, 4), {"padding": "same", "dilation": (3, 1)}),
@@ -327,6 +333,25 @@ def test_but_not_where_padding_is_wider_than_filters_reach(side: int, monkeypatc
         monkeypatch.setattr(gradients, "fill_back", lambda *_, done=done: done.append(True))
         gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 3, 4), "f4"))
         assert len(done) == (width == 1)
+
+
+@pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
+@named(CONVOLUTIONS)
+def test_whichever_way_a_gradient_goes(
+    shape: Any, other: Any, options: dict[str, Any], way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in way:
+        monkeypatch.setattr(module, name, value)
+    x, weight = small_integers(shape), small_integers(other)
+    g = small_integers(vectorized.conv2d(x, weight, **options).shape, seed=1)
+    case = Case("conv2d_backward", {"grad_output": g, "x": x, "weight": weight}, options)
+    check(case, run(case))
+
+
+def test_windows_that_no_tap_of_a_cell_meets_are_left_out() -> None:
+    a = canonical((1, 1, 9, 9), (1, 1, 3, 3), padding=1, dilation=3)
+    kernel, apart, *_ = gradients.back(a, 0, count=5, size=9)
+    assert (kernel, apart) == (3, 3)
 
 
 @pytest.fixture
