@@ -33,6 +33,7 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
         (3, 2, 3, 4),
         {"stride": 2, "dilation": 3, "padding": (1, 0), "rounding": "floor"},
     ),
+    "stride across": ((1, 2, 4, 6), (3, 2, 2, 2), {"stride": (1, 2)}),
     "dropped remainder": ((2, 2, 6, 8), (3, 2, 3, 3), {"stride": (2, 3), "rounding": "floor"}),
     "unequal sides": ((2, 2, 4, 5), (3, 2, 3, 2), {"stride": (1, 2), "padding": ((2, 1), (0, 3))}),
     "same": ((1, 2, 4, 5), (2, 2, 2, 4), {"padding": "same", "dilation": (3, 1)}),
@@ -375,7 +376,7 @@ def test_nor_where_the_arrays_of_that_are_larger_than_memory(
 ) -> None:
     for module, name, value in TURNED:
         monkeypatch.setattr(module, name, value)
-    a = canonical(*sizes, stride=stride, rounding="floor")
+    a = canonical(sizes[0], sizes[1], stride, rounding="floor")
     for nbytes in (4 * values, 4 * values - 1):
         monkeypatch.setattr(contract, "MEMORY", nbytes)
         gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros(sizes[0], "f4"))
