@@ -251,8 +251,11 @@ def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 1, 2, 3, 6]]])
     y = vectorized.conv_transpose2d(x, weight)
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 5, 6]]])
-    y = vectorized.conv_transpose2d(weight[0].swapaxes(1, 2), x[np.newaxis].swapaxes(2, 3), stride=(2, 1))
-    np.testing.assert_array_equal(y.astype("f8")[0, :, 0], [worst, worst, 1, 2, 3, 6])
+    image, taps = weight[0], np.array([[[[1, 2, 4]]]], dtype)  # every other pixel is met by the tap in the middle alone
+    y = vectorized.conv_transpose2d(image, taps, stride=(1, 2))
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, worst, 2, 7, 6, 12]]])
+    y = vectorized.conv_transpose2d(image.swapaxes(1, 2), taps.swapaxes(2, 3), stride=(2, 1))
+    np.testing.assert_array_equal(y.astype("f8")[0, :, 0], [worst, worst, worst, 2, 7, 6, 12])
 
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
@@ -337,14 +340,15 @@ def test_but_not_where_padding_is_wider_than_filters_reach(side: int, monkeypatc
 
 
 @pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
 @named(CONVOLUTIONS)
 def test_whichever_way_a_gradient_goes(
-    shape: Any, other: Any, options: dict[str, Any], way: Any, monkeypatch: pytest.MonkeyPatch
+    shape: Any, other: Any, options: dict[str, Any], dtype: str, way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, name, value in way:
         monkeypatch.setattr(module, name, value)
-    x, weight = small_integers(shape), small_integers(other)
-    g = small_integers(vectorized.conv2d(x, weight, **options).shape, seed=1)
+    x, weight = small_integers(shape, dtype), small_integers(other, dtype)
+    g = small_integers(vectorized.conv2d(x, weight, **options).shape, dtype, seed=1)
     case = Case("conv2d_backward", {"grad_output": g, "x": x, "weight": weight}, options)
     check(case, run(case))
 
