@@ -55,13 +55,13 @@ def test_blas_is_held_to_one_thread_during_a_call_alone(monkeypatch: pytest.Monk
     assert blas() == {BEFORE}
 
 
-@pytest.mark.parametrize(("quiet", "number"), [(False, BEFORE), (True, 1)])
+@pytest.mark.parametrize(("options", "number"), [({}, BEFORE), ({"quiet": True}, 1)])
 def test_a_little_work_wakes_no_thread_of_blas_if_it_has_to_be_quiet(
-    quiet: bool, number: int, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, bool], number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "SHARE_MACS", 10)
     during: list[Any] = []
-    threads.products(lambda some: during.append((list(some), blas())), range(2), 1, quiet=quiet)
+    threads.products(lambda some: during.append((list(some), blas())), range(2), 1, **options)
     assert during == [([0, 1], {number})]
     assert blas() == {BEFORE}
 

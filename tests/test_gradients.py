@@ -16,10 +16,11 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
 
 import contract
 import vectorized
-from blocks import BY_COLUMNS, FLAT, TURNED
+from blocks import BY_COLUMNS, FLAT, TURNED, check, run
 from samples import small_integers
 from vectorized import costs, gradients, strips
 from vectorized.conv import output_shape
+from verification.cases import Case
 
 # x, weight, options: with extents, strides, paddings and dilations that differ wherever they can
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -27,6 +28,12 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     "1x1": ((2, 6, 4, 5), (4, 3, 1, 1), {"groups": 2}),
     "1x1 with stride": ((2, 3, 5, 7), (4, 3, 1, 1), {"stride": (2, 3)}),
     "stride, padding, dilation": ((1, 2, 7, 9), (3, 2, 3, 2), {"stride": (2, 3), "padding": (1, 2), "dilation": (1, 3)}),
+    "taps that meet every third window": (
+        (1, 2, 9, 12),
+        (3, 2, 3, 4),
+        {"stride": 2, "dilation": 3, "padding": (1, 0), "rounding": "floor"},
+    ),
+    "stride across": ((1, 2, 4, 6), (3, 2, 2, 2), {"stride": (1, 2)}),
     "dropped remainder": ((2, 2, 6, 8), (3, 2, 3, 3), {"stride": (2, 3), "rounding": "floor"}),
     "unequal sides": ((2, 2, 4, 5), (3, 2, 3, 2), {"stride": (1, 2), "padding": ((2, 1), (0, 3))}),
     "same": ((1, 2, 4, 5), (2, 2, 2, 4), {"padding": "same", "dilation": (3, 1)}),
@@ -244,6 +251,11 @@ def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 1, 2, 3, 6]]])
     y = vectorized.conv_transpose2d(x, weight)
     np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, 5, 6]]])
+    image, taps = weight[0], np.array([[[[1, 2, 4]]]], dtype)  # every other pixel is met by the tap in the middle alone
+    y = vectorized.conv_transpose2d(image, taps, stride=(1, 2))
+    np.testing.assert_array_equal(y.astype("f8"), [[[worst, worst, worst, 2, 7, 6, 12]]])
+    y = vectorized.conv_transpose2d(image.swapaxes(1, 2), taps.swapaxes(2, 3), stride=(2, 1))
+    np.testing.assert_array_equal(y.astype("f8")[0, :, 0], [worst, worst, worst, 2, 7, 6, 12])
 
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
@@ -325,6 +337,65 @@ def test_but_not_where_padding_is_wider_than_filters_reach(side: int, monkeypatc
         monkeypatch.setattr(gradients, "fill_back", lambda *_, done=done: done.append(True))
         gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 3, 4), "f4"))
         assert len(done) == (width == 1)
+
+
+@pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@named(CONVOLUTIONS)
+def test_whichever_way_a_gradient_goes(
+    shape: Any, other: Any, options: dict[str, Any], dtype: str, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in way:
+        monkeypatch.setattr(module, name, value)
+    x, weight = small_integers(shape, dtype), small_integers(other, dtype)
+    g = small_integers(vectorized.conv2d(x, weight, **options).shape, dtype, seed=1)
+    case = Case("conv2d_backward", {"grad_output": g, "x": x, "weight": weight}, options)
+    check(case, run(case))
+
+
+def test_windows_that_no_tap_of_a_cell_meets_are_left_out() -> None:
+    a = canonical((1, 1, 9, 9), (1, 1, 3, 3), padding=1, dilation=3)
+    kernel, apart, *_ = gradients.back(a, 0, count=5, size=9)
+    assert (kernel, apart) == (3, 3)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the ways that gradients of x go, as they go them; nothing is computed."""
+    taken: list[str] = []
+    monkeypatch.setattr(gradients, "fill_back", lambda *_: taken.append("turned"))
+    monkeypatch.setattr(gradients, "add_columns", lambda *_: taken.append("by columns"))
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("sizes", "stride", "values"),
+    [
+        (((1, 1, 4, 7), (3, 1, 3, 2)), 1, 3 * (2 + 2 * 2) * (6 + 2 * 1)),  # g, with its padding, is the largest
+        (((1, 2, 6, 10), (1, 2, 3, 2)), 2, 2 * (2 * 2) * 3 * 5),  # all pixels of all cells
+    ],
+)
+def test_nor_where_the_arrays_of_that_are_larger_than_memory(
+    sizes: Any, stride: int, values: int, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in TURNED:
+        monkeypatch.setattr(module, name, value)
+    a = canonical(sizes[0], sizes[1], stride, rounding="floor")
+    for nbytes in (4 * values, 4 * values - 1):
+        monkeypatch.setattr(contract, "MEMORY", nbytes)
+        gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros(sizes[0], "f4"))
+    assert ways == ["turned", "by columns"]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_it_is_taken_only_where_it_costs_less(stride: int, ways: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "cost", lambda *_: 10)
+    monkeypatch.setattr(costs, "turn", lambda _, strides: sum(strides))
+    a = canonical((1, 1, 5, 5), (1, 1, 3, 3), stride=stride)
+    for way_back in (10 + 2 * stride, 11 + 2 * stride):
+        monkeypatch.setattr(costs, "col2im", lambda _, time=way_back: costs.Work(0, time))
+        gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 5, 5), "f4"))
+    assert ways == ["by columns", "turned"]
 
 
 def test_of_products_larger_than_a_block_one_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
