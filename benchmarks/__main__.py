@@ -93,8 +93,8 @@ def run_parser() -> argparse.ArgumentParser:
     p.add_argument("--layer", **many, metavar="TEXT", help="among all layers, those with such a word in their title")
     p.add_argument("--operation", **many, choices=OPERATIONS, help="only this operation")
     p.add_argument("--all", action="store_true", help="all layers, not the default selection")
-    p.add_argument("--contestant", **many, metavar="NAME", help=f"{', '.join(DEFAULT)} (these are the default), "
-                   "product (of columns made before), vectorized:ALGORITHM, or a module with functions of the contract")  # fmt: skip
+    p.add_argument("--contestant", **many, metavar="NAME", help=f"{', '.join(DEFAULT)} (these are the default), product "
+                   "(columns made before), vectorized:ALGORITHM, or a module with functions of the contract")  # fmt: skip
     p.add_argument("--algorithms", action="store_true", help="also every algorithm of vectorized; what auto chose, and lost")
     p.add_argument("--dtype", choices=DTYPES, help=f"of the data (default: {Settings.dtype})")
     p.add_argument("--batch", type=_positive, metavar="N", help="images in every layer, instead of the layer's own number")

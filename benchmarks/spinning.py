@@ -1,7 +1,7 @@
 """What BLAS's own threads cost ours: they spin for a while after a product. ``python -m benchmarks.spinning``.
 
-The layer is shared out by our threads, and takes as long after a rest as right after itself. After a product by BLAS's threads it
-takes longer, for three threads are on two cores: that is why no call of ``vectorized`` lets both work in turn, and why it
+The layer is shared out by our threads, and takes as long after a rest as right after itself. After a product by BLAS's threads
+it takes longer, for three threads are on two cores: that is why no call of ``vectorized`` lets both work in turn, and why it
 shares out large layers alone.
 """
 
