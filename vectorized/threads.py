@@ -105,7 +105,7 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
             ended.put(None)
 
     try:
-        if threads < 2 or sys.is_finalizing() or not _Helper.taken_by(mine):
+        if threads < 2 or sys.is_finalizing() or not _taken_by(mine):
             work(iter(items))
             return
         with _bound() as others:
@@ -123,7 +123,7 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
                 except BaseException as error:
                     fail(error)
     finally:
-        _Helper.left_by(mine)
+        _left_by(mine)
     if errors:
         errors.sort(key=lambda error: isinstance(error, Exception))  # an interrupt first
         try:
@@ -164,19 +164,19 @@ class _Helper:
         while True:
             self.tasks.get()()
 
-    @classmethod
-    def taken_by(cls, call: object) -> bool:
-        """Return whether the helpers are for this call, from now on."""
-        with cls.lock:
-            if cls.owner is None:
-                cls.owner = call
-        return cls.owner is call
 
-    @classmethod
-    def left_by(cls, call: object) -> None:
-        """Set the helpers free, if they are this call's."""
-        if cls.owner is call:
-            cls.owner = None
+def _taken_by(call: object) -> bool:
+    """Return whether the helpers are for this call, from now on."""
+    with _Helper.lock:
+        if _Helper.owner is None:
+            _Helper.owner = call
+    return _Helper.owner is call
+
+
+def _left_by(call: object) -> None:
+    """Set the helpers free, if they are this call's."""
+    if _Helper.owner is call:
+        _Helper.owner = None
 
 
 _helper = cache(_Helper)  # started when first needed, and kept
