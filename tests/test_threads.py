@@ -510,6 +510,17 @@ def test_a_second_interrupt_waits_too_and_interrupts_are_raised_first(share: Any
     assert ended
 
 
+def test_an_interrupt_while_helpers_are_woken(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    share(2)
+    monkeypatch.setattr(threads, "_helpers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        threads.each(len, ["", ""], 10)
+    assert threads._Helper.owner is None
+
+
 def test_errors_that_are_false_are_raised_and_keep_nothing_alive(share: Any) -> None:
     class FalseError(Exception):
         def __len__(self) -> int:
