@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from functools import cache, partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,11 +40,12 @@ def each(function: Callable[[Item], None], items: Iterable[Item], nbytes: int) -
         for item in some:
             function(item)
 
-    items, threads = list(items), shares(nbytes)
-    if min(threads, len(items)) < 2:
-        work(items)
-    else:
+    items = list(items)
+    threads = min(shares(nbytes), len(items))
+    if threads > 1:
         _share(work, items, threads)
+    else:
+        work(items)
 
 
 def shares(nbytes: int) -> int:
@@ -73,14 +74,13 @@ def parts(macs: int) -> int:
 
 
 def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: int) -> None:
-    """Call ``work`` in this thread and in helpers, at most so many threads in all.
+    """Call ``work`` in this thread and in helpers, so many threads in all, or fewer.
 
-    Raises what a call raises, an interrupt too, after the others have ended. One that finds the helpers at another's work, or
-    the interpreter ending, does all by itself: it never waits for theirs.
+    Raises what a call raises, an interrupt too, after the others have ended. It never waits for a helper that is at another
+    call's work, or does not wake: the others take its items.
     """
-    queue, threads, mine = deque(items), min(threads, len(items)), object()
-    tickets, begun, done = deque(range(threads - 1)), deque[None](), deque[None]()
-    ended, errors = SimpleQueue[None](), list[BaseException]()
+    queue, errors = deque(items), list[BaseException]()
+    working, ended = deque[None](), SimpleQueue[None]()
 
     def fail(error: BaseException) -> None:
         errors.append(error)
@@ -93,37 +93,33 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
         except BaseException as error:
             fail(error)
 
+    tickets = deque([run] * (threads - 1))
+
     def help_out() -> None:
-        begun.append(None)
+        working.append(None)
         try:
-            tickets.pop()  # none is left for whoever wakes too late
-            run()
+            tickets.pop()()
         except IndexError:
-            pass
+            pass  # woken too late: the call has ended, and its arrays, which ``run`` would keep alive, may be gone
         finally:
-            done.append(None)
+            working.pop()
             ended.put(None)
 
-    try:
-        if threads < 2 or sys.is_finalizing() or not _taken_by(mine):
-            work(iter(items))
-            return
-        with _bound() as others:
+    with _bound() as others:
+        try:
+            for helper in _helpers(threads - 1, others):
+                helper.tasks.put(partial(copy_context().run, help_out))  # what is local to this thread holds there, too
+            run()
+        except BaseException as error:
+            fail(error)
+        while tickets or working:
             try:
-                for helper in _helpers(threads - 1, others):
-                    helper.tasks.put(partial(copy_context().run, help_out))  # what is local to this thread holds there, too
-                run()
+                if tickets:
+                    tickets.clear()
+                else:
+                    ended.get()
             except BaseException as error:
                 fail(error)
-            while tickets or len(done) < len(begun):
-                try:
-                    tickets.clear()
-                    with suppress(Empty):
-                        ended.get(timeout=0.1 if len(done) < len(begun) else 0)
-                except BaseException as error:
-                    fail(error)
-    finally:
-        _left_by(mine)
     if errors:
         errors.sort(key=lambda error: isinstance(error, Exception))  # an interrupt first
         try:
@@ -150,9 +146,6 @@ class _Helper:
     are bound to other cores than its own, and stays on its own for the length of the call.
     """
 
-    lock = threading.RLock()  # the handler of a signal may call
-    owner: object = None  # the call that they work for
-
     def __init__(self, core: int) -> None:
         self.tasks = SimpleQueue[Callable[[], None]]()  # waking by it takes half as long as by a ThreadPoolExecutor
         threading.Thread(target=self._serve, args=(core,), name=f"vectorized_{core}", daemon=True).start()
@@ -165,25 +158,13 @@ class _Helper:
             self.tasks.get()()
 
 
-def _taken_by(call: object) -> bool:
-    """Return whether the helpers are for this call, from now on."""
-    with _Helper.lock:
-        if _Helper.owner is None:
-            _Helper.owner = call
-    return _Helper.owner is call
-
-
-def _left_by(call: object) -> None:
-    """Set the helpers free, if they are this call's."""
-    if _Helper.owner is call:
-        _Helper.owner = None
-
-
 _helper = cache(_Helper)  # started when first needed, and kept
 
 
 def _helpers(count: int, cores: list[int]) -> list[_Helper]:
     """Return so many helpers, each on a core of its own, of these, while there are some."""
+    if sys.is_finalizing():
+        return []  # they could not run any more
     some = cores[:count]
     helpers: list[_Helper] = []
     with suppress(RuntimeError):  # the interpreter is ending, or the system has no more threads: those that run will do
@@ -284,7 +265,6 @@ def _set_blas_threads(numbers: list[int]) -> None:
 def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
     _helper.cache_clear()
-    _Helper.lock, _Helper.owner = threading.RLock(), None
     if _Holders.count:
         _Holders.count, _Holders.held = 0, False
         _set_blas_threads(_Holders.before)
