@@ -283,7 +283,7 @@ def test_a_second_interrupt_waits_too_and_interrupts_are_raised_first(share: Any
 
     share(2)
     began, ended = Event(), []
-    monkeypatch.setattr(threads, "SimpleQueue", {None: Interrupted})
+    monkeypatch.setattr(threads, "SimpleQueue", Interrupted)
 
     def work(_: int) -> None:
         if current_thread() is not main_thread():
