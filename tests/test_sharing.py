@@ -175,6 +175,15 @@ def test_helpers_are_on_other_cores_while_there_are_some(number: int, bound: lis
     assert ours == 2 * [{5}, {0, 5, 7}]  # in each call, there and back
 
 
+def test_nobody_is_bound_for_work_that_is_not_shared(cores: Any, share: Any) -> None:
+    done: list[int] = []
+    for number, items in ((1, range(5)), (2, range(1))):
+        share(number)
+        threads.each(done.append, items, 10)
+        threads.products(done.extend, items, threads.SHARE_MACS)
+    assert (done, cores) == ([*range(5), *range(5), 0, 0], [])
+
+
 @pytest.mark.usefixtures("cores")
 def test_a_core_that_is_gone_is_no_error(share: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any) -> None:

@@ -93,14 +93,14 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
         except BaseException as error:
             fail(error)
 
-    tickets = deque([run] * (threads - 1))
+    task = [run]  # none any more, when this thread has done its part
 
     def help_out() -> None:
         working.append(None)
         try:
-            tickets.pop()()
+            task[0]()
         except IndexError:
-            pass  # woken too late: the call has ended, and its arrays, which ``run`` would keep alive, may be gone
+            pass  # woken too late: the call has ended; a helper that has yet to wake does not keep its arrays
         finally:
             working.pop()
             ended.put(None)
@@ -112,10 +112,10 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
             run()
         except BaseException as error:
             fail(error)
-        while tickets or working:
+        while task or working:
             try:
-                if tickets:
-                    tickets.clear()
+                if task:
+                    task.clear()
                 else:
                     ended.get()
             except BaseException as error:
