@@ -110,6 +110,23 @@ def test_after_an_interrupt_just_as_blas_is_held_or_given_back(when: int, monkey
     assert (blas(), threads._Holders.count, threads._Holders.held) == ({BEFORE}, 0, False)
 
 
+def test_after_an_interrupt_while_a_call_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        times = 0
+
+        def __enter__(self) -> None:
+            self.times += 1
+            if self.times == 1:
+                raise KeyboardInterrupt
+
+        def __exit__(self, *_: Any) -> None: ...
+
+    monkeypatch.setattr(threads._Holders, "lock", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    assert threads._Holders.count == 0
+
+
 def test_the_handler_of_a_signal_may_call_while_blas_is_just_held(monkeypatch: pytest.MonkeyPatch) -> None:
     real, results = threads._set_blas_threads, []
 
@@ -169,6 +186,13 @@ def works() -> bool:
     return right and blas() == {BEFORE} and threads._Holders.count == 0
 
 
+def other_numbers_are_kept() -> bool:
+    """Return whether a call leaves BLAS with three threads if it had three."""
+    threads._set_blas_threads([3] * len(threads._blas()))
+    vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    return blas() == {3}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_after_a_fork_amid_calls_of_other_threads(calls: int) -> None:
@@ -180,6 +204,7 @@ def test_after_a_fork_amid_calls_of_other_threads(calls: int) -> None:
             assert held.wait(20)
         in_a_child(lambda: blas() == {BEFORE} and works())
         in_a_child(lambda: in_a_child(works) or works())  # and a child of the child
+        in_a_child(other_numbers_are_kept)
         for _, free in events:
             free.set()
         for call in holding:
