@@ -1,6 +1,7 @@
 """What the project's own tests share: both implementations, by name; and the cases that they draw."""
 
 import importlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,12 @@ def _the_same_cases_in_every_run() -> Iterator[None]:
     profiles.use("ci")
     yield
     settings.load_profile(before)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the diagnosis all the time that it wants: what it finds depends on how busy the machine is otherwise."""
+    monkeypatch.setattr("verification.diagnosis.SECONDS", math.inf)
 
 
 @pytest.fixture(params=["naive", "vectorized"])
