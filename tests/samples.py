@@ -1,5 +1,6 @@
 """Data for the tests: integers on which every sum is exact, and one valid call of each function of the contract."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,18 @@ def small_integers(shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 
     if np.dtype(dtype).kind == "c":
         values = values + 1j * rng.integers(-3, 4, shape)
     return values.astype(dtype)
+
+
+def fractions(start: str, stop: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``numpy.linspace(start, stop)`` without rounding, in a shape."""
+    first, last, count = Fraction(start), Fraction(stop), int(np.prod(shape))
+    values = [first + i * (last - first) / (count - 1) for i in range(count)]
+    return np.array(values, object).reshape(shape)
+
+
+def grid(*shape: int, first: int = 0) -> np.ndarray:
+    """Return first, first + 1, ... as a plane (1, 1, H, W), in float64."""
+    return np.arange(first, first + np.prod(shape), dtype=float).reshape(1, 1, *shape)
 
 
 # One valid call of each function. The windows of the convolution tile: (3 - 2)/1 + 1 rows, (5 - 3)/1 + 1 columns.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from test_conv_by_hand import fractions, grid
+from samples import fractions, grid
 
 NAN, INF = float("nan"), float("inf")
 

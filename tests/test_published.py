@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_conv_by_hand import grid
+from samples import grid
 
 # Their layouts, and the contract's: channels last -> first; filters (R, S, C, K) -> (K, C, R, S); and back, flat.
 FIRST, FILTERS = (0, 3, 1, 2), (3, 2, 0, 1)
