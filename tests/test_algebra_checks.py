@@ -1,7 +1,6 @@
 """The checks of algebra: for each relation a wrong function that breaks it, found in the words of the relation."""
 
 import re
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +14,7 @@ from verification.checks.claims import Relation
 from verification.implementation import Implementation
 from verification.outcome import Check, Outcome
 from verification.runner import run_check
-
-Function = Callable[..., Any]
-Bug = Callable[[Function], Function]
+from wrong import Bug, Function, flipped, last_group, overlaps_assigned
 
 
 def judged(relation: Relation, operation: str, function: Function) -> Outcome:
@@ -63,20 +60,8 @@ def bias_per_tap(right: Function) -> Function:
     return lambda x, w, b=None, **o: right(x, w, None if b is None else b * w.shape[2] * w.shape[3], **o)
 
 
-def flipped(right: Function) -> Function:
-    return lambda x, w, b=None, **o: right(x, w[:, :, ::-1, ::-1], b, **o)
-
-
 def first_bias(right: Function) -> Function:
     return lambda x, w, b=None, **o: right(x, w, None if b is None else np.full_like(b, b[0]), **o)
-
-
-def last_group(right: Function) -> Function:
-    def wrong(x: Any, w: Any, b: Any = None, **o: Any) -> Any:
-        share = len(w) // o.get("groups", 1)
-        return right(x, np.concatenate([w[-share:]] * o.get("groups", 1)), b, **o)
-
-    return wrong
 
 
 def edges_repeated(right: Function) -> Function:
@@ -109,19 +94,6 @@ def without_output_padding(right: Function) -> Function:
         if output_padding:
             y[..., -1, :] = 0
         return y
-
-    return wrong
-
-
-def overlaps_assigned(_: Function) -> Function:
-    """Return the gradient of a max pooling that keeps the last of a pixel's windows only."""
-
-    def wrong(grad: Any, x: Any, kernel: Any, **o: Any) -> Any:
-        _, winners = vectorized.max_pool2d(x, kernel, return_indices=True, **o)
-        grad_x = np.zeros_like(x)
-        for plane in np.ndindex(x.shape[:-2]):
-            grad_x[plane].flat[winners[plane].ravel()] = grad[plane].ravel()
-        return grad_x
 
     return wrong
 
@@ -210,7 +182,7 @@ RELATIONS: list[tuple[Relation, str, Bug, str]] = [
     (
         symmetry.order,
         "max_pool2d",
-        after(lambda y: np.roll(y[..., :1, :, :], 1, -1) * 0 + y[..., :1, :, :]),
+        after(lambda y: y[..., :1, :, :]),
         "y should have shape",
     ),
     (symmetry.order, "conv2d", last_group, "groups in another order should give"),
@@ -264,7 +236,7 @@ def test_a_relation_that_does_not_hold_is_said_in_words(relation: Relation, oper
 def test_every_relation_is_tried_here() -> None:
     tables = (linear.LINEARITY, symmetry.SYMMETRY, conv_algebra.EQUIVALENCES, pool_algebra.EQUIVALENCES)
     known = {relation for table in tables for relations in table.values() for relation in relations}
-    assert known == {relation for relation, *_ in RELATIONS} | {conv_algebra.stride, pool_algebra.stride}
+    assert known == {relation for relation, *_ in RELATIONS}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)

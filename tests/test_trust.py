@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+import naive
 import vectorized
 from verification import geometry, profiles
 from verification.abilities import abilities
@@ -161,3 +162,24 @@ def test_rare_cases_are_drawn(operation: str) -> None:
 def test_without_its_flavours_the_rare_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(geometry, "CONV_FLAVOURS", ("small",))
     assert {"rows past 32", "channels past 17"} & drawn("conv2d") == set()
+
+
+def test_an_empty_batch_that_only_a_shortcut_minds() -> None:
+    """What once was ours: one pixel for a window, or one window for a plane, was worked out by a reshape to -1."""
+
+    def conv2d(x: Any, weight: Any, *rest: Any, **options: Any) -> Any:
+        if np.shape(weight)[2:] == (1, 1) and options.get("padding", 0) == 0:
+            np.reshape(x, (len(x), -1))
+        return naive.conv2d(x, weight, *rest, **options)
+
+    def avg_pool2d(x: Any, kernel_size: Any, **options: Any) -> Any:
+        if np.shape(x)[-1] == kernel_size:
+            np.reshape(x, (len(x), -1))
+        return naive.avg_pool2d(x, kernel_size, **options)
+
+    mine = Implementation.of(SimpleNamespace(conv2d=conv2d, avg_pool2d=avg_pool2d), "mine", strict=True)
+    for operation in ("conv2d", "avg_pool2d"):
+        found = run_check(mine, operation, CHECKS["sizes"])
+        assert found.verdict == "failed"
+        assert found.failure is not None
+        assert "cannot reshape array of size 0" in found.failure.message
