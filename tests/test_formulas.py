@@ -8,9 +8,10 @@ import pytest
 
 import naive.formulas
 import vectorized.formulas
+from samples import small_integers
 
 # The notes' volume: X of shape (11, 11, 4), no zero padding, filter size 5, stride 2: the output is (11 - 5)/2 + 1 = 4 wide.
-RNG = np.random.default_rng(0)
+RNG = np.random.default_rng(0)  # for these alone: what a test sees must not depend on what was drawn before it
 X = RNG.integers(-9, 10, (11, 11, 4)).astype(float)  # small integers: every sum is exact, whatever its order
 W0, W1 = RNG.integers(-9, 10, (2, 5, 5, 4)).astype(float)
 b0, b1 = 3.0, -7.0
@@ -207,10 +208,10 @@ def test_kinds_that_do_not_fit_together(formulas: Any) -> None:
 
 
 def test_the_notes_matrix_sizes() -> None:
-    image = RNG.integers(-3, 4, (227, 227, 3)).astype(np.float32)
+    image = small_integers((227, 227, 3), np.float32)
     columns = vectorized.formulas.im2col(image, F=11, S=4)
     assert columns.shape == (363, 3025)  # 11*11*3 = 363 long, 55*55 = 3025 of them
-    filters = RNG.integers(-3, 4, (96, 11, 11, 3)).astype(np.float32)
+    filters = small_integers((96, 11, 11, 3), np.float32)
     rows = filters.reshape(96, -1)
     assert rows.shape == (96, 363)
     V = vectorized.formulas.convolve(image, filters, np.zeros(96, np.float32), S=4)
@@ -257,7 +258,7 @@ def test_every_position_applies_the_same_filter(formulas: Any) -> None:
 
 @pytest.mark.parametrize("S", [1, 2, 3])
 def test_a_shifted_image_gives_a_shifted_result(formulas: Any, S: int) -> None:
-    wide = RNG.integers(-9, 10, (5 + 3 * S, 5 + 4 * S, 4)).astype(float)
+    wide = small_integers((5 + 3 * S, 5 + 4 * S, 4))
     V = formulas.convolve(wide, [W0, W1], [b0, b1], S)
     assert np.array_equal(formulas.convolve(wide[S:], [W0, W1], [b0, b1], S), V[1:])
     assert np.array_equal(formulas.convolve(wide[:, 2 * S :], [W0, W1], [b0, b1], S), V[:, 2:])
@@ -285,7 +286,7 @@ def test_pooling_keeps_the_depth_and_takes_maxima(formulas: Any, F: int, S: int)
 
 
 def test_the_pooling_of_the_notes_picture() -> None:
-    image = RNG.integers(0, 256, (224, 224, 64)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (224, 224, 64), np.uint8)
     V = vectorized.formulas.max_pool(image, 2, 2)
     assert V.shape == (112, 112, 64)
     assert np.array_equal(V[:, :, :1], naive.formulas.max_pool(image[:, :, :1], 2, 2))
