@@ -63,7 +63,7 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "refusing": {"check": WorkerError("ValueError: no")},
     "wrong": {"check": np.full(1, 2, np.float32)},
     "overdue": {"check": OverdueError("no answer within 300 s")},
-    "late": {"time": iter([1e-3, WorkerError("the process ended with status -9")])},
+    "late": {"time": itertools.cycle([1e-3, WorkerError("the process ended with status -9")])},
     "noisy": {"time": itertools.cycle([1e-3, 9e-3])},
 }
 ONE = conv("Test: one", 1, 1, 1, 1)
