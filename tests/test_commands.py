@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from student import STUBS, filled
+from student import STEPS, STUBS, filled
 from test_docs import PAGES, ROOT
 from test_plugin import CORRECT
 
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SUITE = "pytest --pyargs verification --implementation"
 THREE = '-k "exact or sizes or geometry"'
-STEPS = "output_size one_cell conv2d im2col product col2im max_pool2d conv2d_backward max_pool2d_backward"
 # Run here: the command; what the files that it names hold; its exit status; words that it prints.
 RUN = {
     f"{SUITE} my_conv.py": (CORRECT, 0, "my_conv.py: passed"),
@@ -119,6 +118,7 @@ def test_a_command_does_what_its_page_says(command: str, tmp_path: Path) -> None
 
 def test_the_options_of_our_own_programs() -> None:
     found = {c for page in PAGES for c in commands(page.read_text("utf-8")) if OUR_MODULES.match(c)}
+    assert found
     for command in found:
         # --help comes last: what stands before it has been understood by then
         arguments = [*command.removeprefix("python ").split(), "--help"]

@@ -5,7 +5,7 @@ Cases are drawn the same way in every run. ``python -m verification.kill_matrix`
 
 import pytest
 
-from tests import adapters
+import adapters
 from verification.bugs import BUGS, Bug
 from verification.checks import CHECKS
 from verification.implementation import Implementation
