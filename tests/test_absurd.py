@@ -129,7 +129,7 @@ def test_a_small_gradient_of_an_absurd_result_is_refused(implementation: Any, n:
     y = implementation.conv_transpose2d(x, one, **options)
     assert y.shape == (1, 1, 1 + n % 2, 1 + n % 2)
     assert not y.any()
-    with pytest.raises((ValueError, MemoryError)):
+    with pytest.raises(ValueError, match=rf"^the padded gradient would have shape \(1, 1, {n + 1}, {n + 1}\) and \d+ bytes"):
         implementation.conv_transpose2d_backward(y, x, one, **options)
 
 
@@ -186,10 +186,3 @@ def test_more_than_memory_is_refused_though_one_axis_would_fit(implementation: A
     x = small_integers((1, 1, 1, 1))
     with pytest.raises(ValueError, match="the padded input would have shape"):
         implementation.conv2d(x, np.ones((1, 1, 1, 1)), padding=((side, 0), (0, side)))
-
-
-def test_the_padding_of_a_gradient_is_refused_too(implementation: Any) -> None:
-    x, weight = np.ones((1, 2, 2)), np.ones((1, 1, 2, 2))
-    shape = implementation.conv_transpose2d(x, weight, stride=10**12, padding=5 * 10**11).shape
-    with pytest.raises(ValueError, match=r"^the padded gradient would have shape \(1, 1, 1000000000002, 1000000000002\)"):
-        implementation.conv_transpose2d_backward(np.ones(shape), x, weight, stride=10**12, padding=5 * 10**11)

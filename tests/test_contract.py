@@ -221,8 +221,8 @@ def test_unbatched_in_unbatched_out(implementation: Any, name: str) -> None:
     got = getattr(implementation, name)(**{k: images(v, k, lambda a: a[0]) for k, v in CALLS[name].items()})
     expected = called(implementation, name)
     got = list(got) if isinstance(got, tuple) else [got]
-    assert np.array_equal(got[0], expected[0][0])
-    assert all(map(np.array_equal, got[1:], expected[1:]))
+    for one, another in zip(got, [expected[0][0], *expected[1:]], strict=True):
+        assert np.array_equal(one, another)
 
 
 @pytest.mark.parametrize("name", CALLS)
