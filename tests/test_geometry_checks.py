@@ -1,4 +1,4 @@
-"""The checks of geometry: wrong functions fail them, in words that name what is read; right ones pass."""
+"""The checks of geometry: wrong functions fail them, in words that name what is read; and what they enumerate."""
 
 import re
 from types import SimpleNamespace

@@ -88,8 +88,8 @@ def test_exact_is_floor_where_the_windows_tile_and_an_error_elsewhere() -> None:
 
 @pytest.mark.parametrize("rounding", ["floor", "ceil"])
 def test_the_functions_obey_the_law_on_both_axes(implementation: Any, rounding: str) -> None:
-    x, geometries = np.ones((1, 1, 7, 11)), product((1, 2, 3), (2, 5), (0, 1), (1, 2), (1, 3))
-    for F_h, F_w, P, S_h, S_w in geometries:
+    x, sizes = np.ones((1, 1, 7, 11)), product((1, 2, 3), (2, 5), (0, 1), (1, 2), (1, 3))
+    for F_h, F_w, P, S_h, S_w in sizes:
         kernel, stride = (F_h, F_w), (S_h, S_w)
         pad = min(P, F_h // 2)
         shape = (
