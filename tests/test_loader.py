@@ -1,6 +1,7 @@
 """Loading a stranger's code: every form of a name, every way it can fail, and nothing left behind."""
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +17,13 @@ CONV = "def conv2d(x, weight, bias=None, *, stride=1, padding=0):\n    return {r
 
 
 @pytest.fixture(autouse=True)
-def _unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what loading adds to the search path."""
+def _unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what loading adds to the search path, and forget the modules of the test's own folder."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name, module in list(sys.modules.items()):
+        if tmp_path in Path(getattr(module, "__file__", None) or "").parents:
+            del sys.modules[name]
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -74,8 +79,7 @@ EMPTY = {}
     [("Plain", "plain"), ("Static", "static"), ("outer.inner", "plain"), ("FUNCTIONS", "in a mapping")],
 )
 @pytest.mark.parametrize("module", ["objects.py", "./objects.py", "objects"])
-def test_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, attribute: str, expected: str) -> None:
-    monkeypatch.delitem(sys.modules, "objects", raising=False)
+def test_attribute(tmp_path: Path, module: str, attribute: str, expected: str) -> None:
     assert result(one(f"{module}:{attribute}", write(tmp_path, objects=OBJECTS))) == expected
 
 
@@ -191,8 +195,6 @@ def test_pasted_lines_bind_the_same_function(tmp_path: Path, monkeypatch: pytest
     source = load(spec, tmp_path)[0]
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    for name in ("mine", "objects"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
     scope: dict[str, Any] = {}
     exec(source.bind("conv2d"), scope)
     assert scope["conv2d"](None, None) == "plain"
