@@ -1,4 +1,4 @@
-"""What the project's own tests share: both implementations, by name; and the cases that they draw."""
+"""What the project's own tests share: both implementations, by name; the cases that they draw; and time for the diagnosis."""
 
 import importlib
 import math

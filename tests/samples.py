@@ -1,4 +1,4 @@
-"""Data for the tests: integers on which every sum is exact, and one valid call of each function of the contract."""
+"""Data for the tests: numbers on which every sum is exact, and one valid call of each function of the contract."""
 
 from fractions import Fraction
 from typing import Any

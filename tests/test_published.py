@@ -1,6 +1,6 @@
 """Numbers that others published, in courses, books, documentation and frameworks' tests: naive and vectorized agree with all.
 
-CS231n's and ONNX's own cases stand in test_conv_by_hand.py, test_pool_by_hand.py and, of ONNX's Col2Im, test_columns.py.
+CS231n's cases, and all of ONNX's but one, stand in test_conv_by_hand.py, test_pool_by_hand.py and test_columns.py.
 Where a source rounds its numbers, ours are rounded as it does, and then must be equal.
 """
 
