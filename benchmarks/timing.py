@@ -36,7 +36,7 @@ class Settings:
     turn: float = 0.03  # the least that a contestant is timed in one turn
     least: int = 5  # rounds
     most: int = 25
-    layer: float = 2.0  # no new round begins after this
+    layer: float = 8.0  # no new round begins after this: a virtual machine may be slow for some seconds (``distance``)
     standard_error: float = 0.02  # of the median, at which it has settled
     product: int = 2048  # size of the matrix product that measures the peak
     copied: int = 2**26  # bytes of the copy that measures the bandwidth: more than caches hold

@@ -1,10 +1,12 @@
 """The benchmark's processes: one contestant in each, apart from the others, and always ended."""
 
+import math
 import os
 import platform
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import distance
 from benchmarks.layers import Layer, conv
 from benchmarks.process import OverdueError, Process, WorkerError, environment, keeps_memory
 from faulty import plant
@@ -46,6 +49,21 @@ def test_a_worker_answers_only_its_parent(process: Process, tmp_path: Path) -> N
         assert saved["arr_0"].shape == (1, 3, 4, 4)
     assert len(process.ask(do="time", seconds=0.0, warm=False)["times"]) == 1
     assert len(process.ask(do="time", seconds=0.01, warm=True)["times"]) > 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores a process may run on")
+def test_how_far_apart_the_cores_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.sched_getaffinity(0)
+    if len(before) > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a fork of a process that has threads, as tests may
+            assert distance.round_trip() > 0
+            monkeypatch.setattr(distance, "TRIES", 10)
+            monkeypatch.setattr(distance, "_answer", lambda *_: None)
+            assert distance.round_trip() == math.inf
+        assert os.sched_getaffinity(0) == before
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {3}}.get)
+    assert distance.round_trip() is None
 
 
 def test_scratch_memory_is_what_a_call_takes_beyond_its_result(process: Process, tmp_path: Path) -> None:
