@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import log
-from statistics import linear_regression
+from statistics import linear_regression, median
 
 from benchmarks.cells import NOTHING, number, percent, seconds
 from benchmarks.contestants import ALGORITHMS, FAST
@@ -21,6 +21,8 @@ def tables(run: Run) -> list[Table]:
         found += [choices(run), summary(run), accuracy(run)]
     if any(result.layer.network == "Growth" for result in run.layers):
         found.append(growth(run))
+    if any(entry.apart for result in run.layers for entry in result.entries.values()):
+        found.append(apart(run))
     return found
 
 
@@ -87,6 +89,20 @@ def accuracy(run: Run) -> Table:
             rows.append([name, str(len(timed)), time, f"{geometric_mean(errors):.2g}", f"{max(errors):.2g}"])
     head = ["", "layers", "time over strips", "mean error / bound", "largest"]
     return Table("Accuracy against speed (the bound is that of a plain sum, whatever the class)", head, [("", rows)])
+
+
+def apart(run: Run) -> Table:
+    """Return how much longer each contestant takes while the cores are apart, on the layers on which it was timed both ways."""
+    rows = []
+    for name in run.contestants:
+        timed = [(r.layer.title, r.entries[name]) for r in run.layers if name in r.entries]
+        ratios = {title: median(e.apart) / e.time for title, e in timed if e.apart and e.time}
+        if ratios:
+            worst = max(ratios, key=ratios.__getitem__)
+            rows.append(
+                [name, str(len(ratios)), number(geometric_mean([*ratios.values()])), f"{number(ratios[worst])} ({worst})"]
+            )
+    return Table("While the cores are apart", ["", "layers", "time over that while they are near", "worst"], [("", rows)])
 
 
 def series(run: Run) -> dict[str, list[LayerResult]]:

@@ -3,7 +3,7 @@
 Its cores are threads of its host, which moves them as it likes: onto neighbouring cores, where a line of memory is passed on in
 tens of nanoseconds, or onto distant ones, where that takes several times as long. Then a product that BLAS shares out takes
 twice as long if one core has just written its operand, and nothing that the machine tells shows why. (A host may also run two
-such threads on one core: then everything takes twice as long.) So a race needs turns that lie seconds apart.
+such threads on one core: then everything takes twice as long.) So ``timing`` takes a turn again while they are apart.
 """
 
 import math

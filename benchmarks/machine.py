@@ -29,6 +29,7 @@ def describe() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "allocator": f"glibc, keeping freed memory ({policy})" if keeps_memory() else "the system's own",
         "others": None,  # known once the run has ended
+        "round_trip": None,  # between two cores at their nearest; known once a layer is done
     }
 
 

@@ -29,6 +29,7 @@ class Entry:
     scratch: int | None = None  # bytes beyond the result; None where the system cannot tell
     samples: list[float] = field(default_factory=list)  # seconds a call: the median of each turn
     algorithm: str = ""  # the name of the one that vectorized took
+    apart: list[float] = field(default_factory=list)  # the same of turns during which the cores were apart
 
     @property
     def time(self) -> float | None:
@@ -42,6 +43,7 @@ class LayerResult:
 
     layer: Layer
     entries: dict[str, Entry]
+    near: bool = True  # false if the cores were apart for so long that all turns count
 
     def ratio(self, over: str, under: str) -> tuple[float, float, float] | None:
         """Return the ratio of two medians and the range of it between their quartiles: (low, ratio, high)."""
@@ -110,6 +112,7 @@ def save(run: Run, file: Path) -> None:
                 **asdict(result.layer),
             },
             "entries": {name: _entry(entry) for name, entry in result.entries.items()},
+            "near": result.near,
         }
         for result in run.layers
     ]
@@ -126,7 +129,9 @@ def load(file: Path) -> Run:
         if found != FORMAT:
             raise NotARunError(f"{file} has format {found}; this version reads format {FORMAT}")
         layers = [
-            LayerResult(Layer.of(item["layer"]), {name: _read(e) for name, e in item["entries"].items()})
+            LayerResult(
+                Layer.of(item["layer"]), {name: _read(e) for name, e in item["entries"].items()}, item.get("near", True)
+            )
             for item in data.pop("layers")
         ]
         return Run(layers=layers, **data)
@@ -152,4 +157,5 @@ def _read(data: dict[str, Any]) -> Entry:
     """Return an entry from JSON."""
     if data["status"] not in STATUSES:
         raise ValueError(f"unknown status {data['status']!r}")
-    return Entry(**{name: data[name] for name in Entry.__dataclass_fields__ if name in data or name != "algorithm"})
+    later = {"algorithm", "apart"}  # which older runs do not have
+    return Entry(**{name: data[name] for name in Entry.__dataclass_fields__ if name in data or name not in later})

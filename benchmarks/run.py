@@ -39,6 +39,7 @@ def run(
             race.calibrate(layer.operation for layer in layers)
             for layer in layers:
                 this.layers.append(race.run(layer, tell))
+                this.machine["round_trip"] = race.nearest
                 save(this, file)  # so that whatever happens, what is done is kept
                 done(this.layers[-1])
         this.interrupted = False

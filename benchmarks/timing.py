@@ -2,6 +2,9 @@
 
 A turn is some calls in a row; its sample is the median call. Between turns the worker waits until its threads sleep. The
 rounds end when every median has settled. ``naive`` has a budget for each layer: it is not started where it would not fit.
+
+A turn before or after which the cores are apart (``distance``: twice as far as at the nearest in this run) is taken again; what
+it took is kept beside the samples. ``naive`` has one core, and all its turns count.
 """
 
 import tempfile
@@ -22,6 +25,7 @@ from benchmarks.process import PATIENCE, OverdueError, Process, WorkerError
 from benchmarks.results import Entry, LayerResult
 from benchmarks.stats import settled
 
+LOOKS = 20  # at the cores' distance, while the machine's peak is measured
 SLOW, SLOW_ROUNDS = "naive", 3  # the contestant with a budget, and the most rounds that it takes part in
 KEPT = "torch"  # has one process for all layers, for its import takes seconds; the others have one for each layer
 
@@ -36,13 +40,15 @@ class Settings:
     turn: float = 0.03  # the least that a contestant is timed in one turn
     least: int = 5  # rounds
     most: int = 25
-    layer: float = 8.0  # no new round begins after this: a virtual machine may be slow for some seconds (``distance``)
+    layer: float = 6.0  # no new round begins after this
+    apart: float = 12.0  # for turns that are taken again, on one layer; after this all turns count
     standard_error: float = 0.02  # of the median, at which it has settled
     product: int = 2048  # size of the matrix product that measures the peak
     copied: int = 2**26  # bytes of the copy that measures the bandwidth: more than caches hold
 
 
-QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "product": 1024}
+QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "apart": 0.5, "product": 1024}
+APART = 2.0  # times the shortest round trip of the run
 
 
 class Race:
@@ -53,8 +59,10 @@ class Race:
         self.folder = tempfile.TemporaryDirectory(prefix="benchmarks-")
         self.running: list[Process] = []
         self.costs: dict[str, Cost] = {}
-        self.judge = self._new()
+        self.judge, self.scout = self._new(), self._new()
         self.kept: Process | None = None
+        self.nearest: float | None = None  # the shortest round trip so far, in seconds
+        self.again = 0.0  # seconds that this layer still has for turns that are taken again
 
     def __enter__(self) -> "Race":
         return self
@@ -75,6 +83,8 @@ class Race:
                 do="bandwidth", library=library, nbytes=self.settings.copied, seconds=10 * self.settings.turn
             )["bandwidth"]
             libraries[library] = process.ask(do="describe", library=library)
+            for _ in range(LOOKS):
+                self._apart()
         self._end(numpy)
         return peaks, rates, libraries
 
@@ -100,12 +110,12 @@ class Race:
                 entries[name], left[name] = self._check(name, workers[name], verdict, error_class)
                 entries[name].algorithm = algorithm
             tell(f"{layer.title}: times")
-            self._time(workers, entries, left)
+            near = self._time(workers, entries, left)
         finally:
             for name, worker in workers.items():
                 if name != KEPT or not worker.alive:
                     self._end(worker)
-        return LayerResult(layer, {name: entries[name] for name in self.contestants})
+        return LayerResult(layer, {name: entries[name] for name in self.contestants}, near)
 
     def _new(self) -> Process:
         """Start a process, to be ended with the race at the latest."""
@@ -167,22 +177,51 @@ class Race:
             ratio, wrong = error_over_bound(list(results.values()), list(right.values()), self.settings.dtype, error_class)
         return Entry("wrong" if wrong else "timed", wrong, ratio, error_class, answer["scratch"]), left
 
-    def _time(self, workers: dict[str, Process], entries: dict[str, Entry], left: dict[str, float]) -> None:
-        """Time in turn until every median has settled, the rounds are up or the layer's time is."""
+    def _time(self, workers: dict[str, Process], entries: dict[str, Entry], left: dict[str, float]) -> bool:
+        """Time in turn until every median has settled, the rounds are up or the layer's time is.
+
+        Return whether the cores were near: if they stayed apart for too long, all turns count.
+        """
         end, s = time.monotonic() + self.settings.layer, self.settings
+        self.again = s.apart
         for done in range(s.most):
             racing = [name for name in workers if entries[name].status == "timed"]
             fast = [entries[name].samples for name in racing if name != SLOW]
-            if done >= s.least and (time.monotonic() > end or all(settled(samples, s.standard_error) for samples in fast)):
-                return
+            over = time.monotonic() > end + s.apart - self.again
+            if done >= s.least and (over or all(settled(samples, s.standard_error) for samples in fast)):
+                break
             for name in racing:
                 samples = entries[name].samples
                 if name != SLOW:
-                    entries[name] = self._turn(name, workers[name], entries[name], PATIENCE)
+                    entries[name] = self._turn_when_near(name, workers[name], entries[name])
                 elif not samples or (done < SLOW_ROUNDS and max(samples) < left[name]):
                     begun = time.monotonic()
                     entries[name] = self._turn(name, workers[name], entries[name], left[name])
                     left[name] -= time.monotonic() - begun
+        if self.again > 0:
+            return True
+        for entry in entries.values():
+            entry.samples, entry.apart = entry.samples + entry.apart, []
+        return False
+
+    def _turn_when_near(self, name: str, worker: Process, entry: Entry) -> Entry:
+        """Time a turn, again while the cores are apart and the layer has time for that."""
+        while self.again > 0:
+            begun, before = time.monotonic(), self._apart()
+            entry = self._turn(name, worker, entry, PATIENCE)
+            if entry.status != "timed" or not (before or self._apart()):
+                return entry
+            entry.apart.append(entry.samples.pop())
+            self.again -= time.monotonic() - begun
+        return self._turn(name, worker, entry, PATIENCE)
+
+    def _apart(self) -> bool:
+        """Return whether the cores are further apart at the moment than they have been; not where that cannot be told."""
+        trip = self.scout.ask(do="round_trip")["seconds"]
+        if trip is None:
+            return False
+        self.nearest = min(trip, self.nearest or trip)
+        return bool(trip > APART * self.nearest)
 
     def _turn(self, name: str, worker: Process, entry: Entry, deadline: float) -> Entry:
         """Time one turn and return the entry with its median added to the samples."""

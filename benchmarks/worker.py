@@ -78,6 +78,12 @@ class Worker:
 
         return describe_library(library)
 
+    def round_trip(self) -> dict[str, Any]:
+        """Return how far apart the cores are, in seconds; ``None`` where that cannot be told."""
+        from benchmarks.distance import round_trip  # it imports vectorized, and only here
+
+        return {"seconds": round_trip()}
+
     def judge(self, layer: dict[str, Any], dtype: str, seed: int, file: str) -> dict[str, Any]:
         """Work out what is right, and save it."""
         judge(Layer.of(layer), dtype, seed, file)

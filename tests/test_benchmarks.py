@@ -53,7 +53,8 @@ def test_a_run_checks_times_shows_and_saves(smoke: tuple[subprocess.CompletedPro
             assert (name, entry.status) == (name, "timed"), entry.reason
             assert entry.error_over_bound is not None
             assert 0 < entry.error_over_bound < 1
-            assert 1 <= len(entry.samples) <= 5
+            assert entry.samples
+            assert len(entry.samples) <= 5 or not result.near
             assert min(entry.samples) > 0
             assert (entry.scratch is None) == (platform.system() != "Linux")
     assert run.peak["numpy"] > 1e8

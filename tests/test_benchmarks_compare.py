@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,17 @@ def test_accuracy_stands_beside_time(run: Run) -> None:
     rows = {row[0]: row[1:] for row in compare.accuracy(run).sections[0][1]}
     assert rows["vectorized:winograd4"] == ["2", "0.25", "8", "8"]  # 0.5/1 and 0.5/4
     assert rows["vectorized:strips"] == ["2", "1.00", "0.5", "0.5"]
+
+
+def test_what_it_costs_that_the_cores_are_apart(run: Run) -> None:
+    assert "While the cores are apart" not in [table.title for table in compare.tables(run)]
+    run.layers[0].entries["torch"].apart = [2.0, 4.0, 8.0]
+    run.layers[1].entries |= {"vectorized": replace(timed(1.0), apart=[1.5]), "torch": replace(timed(1.0), apart=[16.0])}
+    assert compare.apart(run).sections[0][1] == [
+        ["vectorized", "1", "1.50", "1.50 (Net b)"],
+        ["torch", "2", "8.00", "16.0 (Net b)"],
+    ]
+    assert "While the cores are apart" in [table.title for table in compare.tables(run)]
 
 
 def test_growth_is_the_slope_of_logarithms(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ class Actor:
     def ask(self, _deadline: float = 0.0, *, do: str, **request: Any) -> dict[str, Any]:
         """Answer by the script: an exception is raised, a number is a time, an array is a result."""
         LOG.append((self.name, do))
-        said = self.script.get(do, {"judge": np.zeros(1), "check": np.zeros(1, np.float32), "time": 1e-3}.get(do))
+        usual = {"judge": np.zeros(1), "check": np.zeros(1, np.float32), "time": 1e-3, "round_trip": None}
+        said = self.script.get(do, usual.get(do))
         said = next(said) if isinstance(said, Iterator) else said
         if isinstance(said, BaseException):
             self.alive = not isinstance(said, OverdueError)
@@ -49,7 +50,7 @@ class Actor:
             np.savez(request["file"], np.zeros(1), np.ones(1), np.zeros(0))
         if do == "check":
             np.savez(request["file"], said)
-        return {"provided": True, "scratch": 0, "times": [said], "flops": 1.0, "bandwidth": 1.0}
+        return {"provided": True, "scratch": 0, "times": [said], "seconds": said, "flops": 1.0, "bandwidth": 1.0}
 
     def close(self) -> None:
         """End."""
@@ -75,7 +76,7 @@ def run_race(names: list[str], **settings: Any) -> tuple[LayerResult, list[tuple
     with Race(names, Settings(**settings), start=ACTOR) as race:
         race.costs = {"conv2d": budget.Cost(window=1.0, tap=0.5)}
         result = race.run(ONE)
-        assert [process for process in race.running if process not in (race.judge, race.kept)] == []
+        assert [process for process in race.running if process not in (race.judge, race.scout, race.kept)] == []
     assert not any(process.alive for process in race.running)
     return result, LOG
 
@@ -83,12 +84,38 @@ def run_race(names: list[str], **settings: Any) -> tuple[LayerResult, list[tuple
 def test_contestants_take_turns_and_stop_when_settled() -> None:
     result, log = run_race(["a", "b", "c"], least=3)
     assert [name for name, do in log if do == "time"] == ["a", "b", "c"] * 3
-    assert [do for _, do in log if do != "new"][:4] == ["judge", "check", "check", "check"]  # nothing is timed unchecked
+    assert [do for _, do in log if do in ("judge", "check", "time")][:4] == [
+        "judge",
+        "check",
+        "check",
+        "check",
+    ]  # nothing unchecked
     assert result.entries["b"].samples == [1e-3] * 3
     result, _ = run_race(["a", "noisy"], least=3, most=7)
     assert len(result.entries["a"].samples) == len(result.entries["noisy"].samples) == 7
     result, _ = run_race(["noisy"], least=3, most=7, layer=0.0)
     assert len(result.entries["noisy"].samples) == 3
+
+
+def test_turns_while_the_cores_are_apart_are_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = [0.1, 0.2]  # before a turn and after it
+    trips = [*near, *near, *near, 0.21, *near, 0.1, 0.21, *near, *near]  # apart before b's second turn and after a's third
+    monkeypatch.setitem(SCRIPTS, "", {"round_trip": iter(trips)})
+    monkeypatch.setitem(SCRIPTS, "a", {"time": itertools.count(1.0)})
+    monkeypatch.setitem(SCRIPTS, "b", {"time": itertools.count(1.0)})
+    result, _ = run_race(["a", "b"], least=3, most=3)
+    assert result.near
+    a, b = result.entries["a"], result.entries["b"]
+    assert (a.samples, a.apart, b.samples, b.apart) == ([1.0, 2.0, 4.0], [3.0], [1.0, 3.0, 4.0], [2.0])
+
+
+def test_where_the_cores_stay_apart_all_turns_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCRIPTS, "", {"round_trip": itertools.chain([0.1], itertools.repeat(0.3))})
+    result, log = run_race(["a", "naive"], least=3, most=3, apart=0.01)
+    assert not result.near
+    assert len(result.entries["a"].samples) == sum(asked == ("a", "time") for asked in log) > 3
+    assert result.entries["a"].apart == []
+    assert len(result.entries["naive"].samples) == 3  # it has one core
 
 
 def test_what_is_not_right_is_not_timed() -> None:
@@ -106,7 +133,7 @@ def test_naive_is_not_started_over_its_budget() -> None:
     result, log = run_race(["naive", "a"], budget=2.9)  # one window of one tap: 1.5 s a call by its costs, and two calls needed
     assert result.entries["naive"] == Entry("not run", "over the budget of 2.9 s")
     assert "naive" not in {name for name, _ in log}
-    assert sum(do == "new" for _, do in log) == 2  # the judge and a
+    assert sum(do == "new" for _, do in log) == 3  # the judge, the scout and a
     result, _ = run_race(["naive", "a"], budget=3.0, least=3)
     assert len(result.entries["naive"].samples) == 3
 
@@ -181,7 +208,7 @@ def test_torch_alone_keeps_its_process() -> None:
     with Race(["a", "torch"], Settings(least=1), start=ACTOR) as race:
         for _ in range(3):
             race.run(ONE)
-    assert sum(do == "new" for _, do in LOG) == 1 + 1 + 3  # the judge, torch, and a on each layer
+    assert sum(do == "new" for _, do in LOG) == 2 + 1 + 3  # the judge and the scout, torch, and a on each layer
 
 
 def test_costs_are_worked_out_from_two_tiny_layers() -> None:

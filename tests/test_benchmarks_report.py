@@ -85,11 +85,22 @@ def test_the_remarks_hide_nothing(run: Run) -> None:
     assert remarks[0] == "INTERRUPTED after 2 layers."
     assert "Not run: naive: over the budget of 4 s." in remarks
     assert "Other programs took 25 % of the cores' time during the run: trust no time in it." in remarks
+    assert not any(remark.startswith("Cores:") for remark in remarks)
     assert remarks[-1] == "Net fast: vectorized is WRONG: y[0] is 1 instead of 2"
     assert report.overview(run).sections[0][1][1][2] == "WRONG"
 
 
+def test_the_remarks_say_where_the_cores_were_apart(run: Run) -> None:
+    run.machine["round_trip"] = 2.5e-7
+    run.layers[0].entries["torch"].apart, run.layers[1].near = [2.0, 2.0], False
+    remarks = report.remarks(run)
+    (cores,) = [remark for remark in remarks if remark.startswith("Cores:")]
+    assert "a byte takes 0.25 us from one to the other and back at the nearest. 13 turns count, 2 were taken again" in cores
+    assert "Net fast: the cores stayed apart; all turns count." in remarks
+
+
 def test_a_run_survives_its_file(run: Run, tmp_path: Path) -> None:
+    run.layers[0].entries["naive"].apart, run.layers[1].near = [1.0], False
     run.layers[0].entries["torch"].error_over_bound = float("inf")  # no JSON: saved as null
     save(run, tmp_path / "run.json")
     again = load(tmp_path / "run.json")
