@@ -41,13 +41,13 @@ class Settings:
     least: int = 5  # rounds
     most: int = 25
     layer: float = 6.0  # no new round begins after this
-    apart: float = 12.0  # for turns that are taken again, on one layer; after this all turns count
+    apart: float = 180.0  # for turns that are taken again, in the whole run; after this all turns count
     standard_error: float = 0.02  # of the median, at which it has settled
     product: int = 2048  # size of the matrix product that measures the peak
     copied: int = 2**26  # bytes of the copy that measures the bandwidth: more than caches hold
 
 
-QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "apart": 0.5, "product": 1024}
+QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "apart": 1.0, "product": 1024}
 APART = 2.0  # times the shortest round trip of the run
 
 
@@ -62,7 +62,7 @@ class Race:
         self.judge, self.scout = self._new(), self._new()
         self.kept: Process | None = None
         self.nearest: float | None = None  # the shortest round trip so far, in seconds
-        self.again = 0.0  # seconds that this layer still has for turns that are taken again
+        self.again = settings.apart  # seconds that are left for turns that are taken again
 
     def __enter__(self) -> "Race":
         return self
@@ -180,14 +180,13 @@ class Race:
     def _time(self, workers: dict[str, Process], entries: dict[str, Entry], left: dict[str, float]) -> bool:
         """Time in turn until every median has settled, the rounds are up or the layer's time is.
 
-        Return whether the cores were near: if they stayed apart for too long, all turns count.
+        Return whether the cores were near: if they were apart for too long, all turns count.
         """
-        end, s = time.monotonic() + self.settings.layer, self.settings
-        self.again = s.apart
+        end, s, before = time.monotonic() + self.settings.layer, self.settings, self.again
         for done in range(s.most):
             racing = [name for name in workers if entries[name].status == "timed"]
             fast = [entries[name].samples for name in racing if name != SLOW]
-            over = time.monotonic() > end + s.apart - self.again
+            over = time.monotonic() > end + before - self.again
             if done >= s.least and (over or all(settled(samples, s.standard_error) for samples in fast)):
                 break
             for name in racing:
@@ -205,7 +204,7 @@ class Race:
         return False
 
     def _turn_when_near(self, name: str, worker: Process, entry: Entry) -> Entry:
-        """Time a turn, again while the cores are apart and the layer has time for that."""
+        """Time a turn, again while the cores are apart and there is time for that."""
         while self.again > 0:
             begun, before = time.monotonic(), self._apart()
             entry = self._turn(name, worker, entry, PATIENCE)
