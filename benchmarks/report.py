@@ -157,9 +157,9 @@ def _machine(run: Run) -> list[str]:
             f"Cores: a byte takes {seconds(m['round_trip'])} from one to the other and back at the nearest. "
             f"{count} turns count, {again} were taken again: before or after them it took more than twice as long."
         )
-    lines += [
-        f"{result.layer.title}: the cores were apart for too long; all turns count." for result in run.layers if not result.near
-    ]
+    far = [result.layer.title for result in run.layers if not result.near]
+    if far:
+        lines.append(f"They were so for too long: from {far[0]} on all turns count ({len(far)} of {len(run.layers)} layers).")
     if m["others"] is not None and m["others"] > BUSY:
         lines.append(f"Other programs took {percent(m['others'])} of the cores' time during the run: trust no time in it.")
     return lines

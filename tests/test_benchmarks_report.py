@@ -96,7 +96,7 @@ def test_the_remarks_say_where_the_cores_were_apart(run: Run) -> None:
     remarks = report.remarks(run)
     (cores,) = [remark for remark in remarks if remark.startswith("Cores:")]
     assert "a byte takes 0.25 us from one to the other and back at the nearest. 13 turns count, 2 were taken again" in cores
-    assert "Net fast: the cores were apart for too long; all turns count." in remarks
+    assert "They were so for too long: from Net fast on all turns count (1 of 2 layers)." in remarks
 
 
 def test_a_run_survives_its_file(run: Run, tmp_path: Path) -> None:
