@@ -27,6 +27,11 @@ def blas() -> set[int]:
     return {library.num_threads for library in threads._blas()}
 
 
+def give(number: int) -> None:
+    """Give BLAS so many threads, whichever library it is."""
+    threads._set_blas_threads([(library, number) for library in threads._blas()])
+
+
 @pytest.fixture(autouse=True)
 def _shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Share out every call between two threads, while BLAS has two."""
@@ -40,8 +45,8 @@ def _shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ):
         monkeypatch.setattr(module, name, 1)
     monkeypatch.setattr(threads, "workers", lambda: 2)
-    before = [library.num_threads for library in threads._blas()]
-    threads._set_blas_threads([BEFORE] * len(before))
+    before = [(library, library.num_threads) for library in threads._blas()]
+    give(BEFORE)
     yield
     threads._set_blas_threads(before)
 
@@ -96,7 +101,7 @@ def test_after_an_error_in_either_thread(in_ours: bool, monkeypatch: pytest.Monk
 def test_after_an_interrupt_just_as_blas_is_held_or_given_back(when: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real, times = threads._set_blas_threads, iter(range(1, 9))
 
-    def interrupted(numbers: list[int]) -> None:
+    def interrupted(numbers: Any) -> None:
         now = next(times)
         if now == 1 or now != when:
             real(numbers)
@@ -107,7 +112,19 @@ def test_after_an_interrupt_just_as_blas_is_held_or_given_back(when: int, monkey
     with pytest.raises(KeyboardInterrupt):
         vectorized.conv2d(X, WEIGHT, algorithm="strips")
     vectorized.conv2d(X, WEIGHT, algorithm="strips")
-    assert (blas(), threads._Holders.count, threads._Holders.held) == ({BEFORE}, 0, False)
+    assert (blas(), threads._Holders.count, threads._Holders.before) == ({BEFORE}, 0, [])
+
+
+def test_after_an_interrupt_while_the_libraries_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "_blas", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            threads.products(list, range(2), 1, quiet=True)
+    vectorized.conv2d(X, WEIGHT, algorithm="strips")
+    assert (blas(), threads._Holders.count, threads._Holders.before) == ({BEFORE}, 0, [])
 
 
 def test_after_an_interrupt_while_a_call_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +147,7 @@ def test_after_an_interrupt_while_a_call_waits_for_its_turn(monkeypatch: pytest.
 def test_the_handler_of_a_signal_may_call_while_blas_is_just_held(monkeypatch: pytest.MonkeyPatch) -> None:
     real, results = threads._set_blas_threads, []
 
-    def interrupted(numbers: list[int]) -> None:
+    def interrupted(numbers: Any) -> None:
         monkeypatch.setattr(threads, "_set_blas_threads", real)
         results.append(vectorized.conv2d(X, WEIGHT, algorithm="strips"))
         real(numbers)
@@ -188,7 +205,7 @@ def works() -> bool:
 
 def other_numbers_are_kept() -> bool:
     """Return whether a call leaves BLAS with three threads if it had three."""
-    threads._set_blas_threads([3] * len(threads._blas()))
+    give(3)
     vectorized.conv2d(X, WEIGHT, algorithm="strips")
     return blas() == {3}
 
@@ -216,7 +233,7 @@ def test_after_a_fork_amid_calls_of_other_threads(calls: int) -> None:
 def test_a_fork_waits_until_blas_is_held_or_free(monkeypatch: pytest.MonkeyPatch) -> None:
     real, held, free, turned = threads._set_blas_threads, Event(), Event(), Event()
 
-    def slow(numbers: list[int]) -> None:
+    def slow(numbers: Any) -> None:
         real(numbers)
         turned.set()
         free.wait(0.2)  # BLAS is held, and nobody knows it yet

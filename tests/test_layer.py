@@ -1,6 +1,7 @@
 """The prepared layer gives what the plain call gives, for every algorithm, from many threads, whatever came before."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +52,24 @@ def test_many_threads_may_call_one_layer(algorithm: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         for got, wanted in zip(pool.map(layer, images), expected, strict=True):
             assert np.array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["strips", "flat", "shifted", "winograd4"])
+def test_the_handler_of_a_signal_may_call_the_layer_that_it_interrupts(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, x, other = small_integers((5, 4, 3, 3)), small_integers((1, 4, 8, 9)), small_integers((1, 4, 8, 9), seed=1)
+    layer, real = Conv2d(weight, padding=1, algorithm=algorithm), np.matmul
+    expected, within = layer(x), []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        if not within:
+            within.append(None)
+            within.append(layer(other))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(np, "matmul", interrupted)
+    assert np.array_equal(layer(x), expected)
+    monkeypatch.undo()
+    assert np.array_equal(within[1], layer(other))
 
 
 def test_options_are_checked_as_in_the_plain_call() -> None:

@@ -235,6 +235,10 @@ def test_a_system_that_does_not_say_which_core(error: type[Exception], monkeypat
 
     monkeypatch.setattr(threads, "_libc", unknown)
     assert threads._core() is None
+    monkeypatch.setattr(threads, "_libc", lambda: SimpleNamespace(sched_getcpu=lambda: -1))  # where the kernel lacks the call
+    assert threads._core() is None
+    monkeypatch.setattr(threads, "_libc", lambda: SimpleNamespace(sched_getcpu=lambda: 0))
+    assert threads._core() == 0
 
 
 def test_where_no_thread_can_be_started_the_caller_does_all(cores: Any, share: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class Scratch(threading.local):
 
     def __init__(self) -> None:
         self.kept: dict[str, Array] = {}
+        self.lent = False  # to a call of this thread that has not ended
 
     def take(self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Array:
         """Return an array that may hold anything, in the memory of an earlier one if that is large enough."""

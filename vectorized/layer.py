@@ -57,5 +57,10 @@ class Conv2d:
         if y.size:  # an empty batch is done
             if chosen not in self._prepared:  # two threads may both prepare them: they come out the same
                 self._prepared[chosen] = chosen.prepare(a.weight, a.groups, y.dtype)
-            chosen.fill(a, y, self._prepared[chosen], self._scratch.take)
+            scratch = Scratch() if self._scratch.lent else self._scratch  # the handler of a signal may call amid a call
+            try:
+                scratch.lent = True
+                chosen.fill(a, y, self._prepared[chosen], scratch.take)
+            finally:
+                scratch.lent = False
         return result(a, y)

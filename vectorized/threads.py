@@ -112,12 +112,14 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
             run()
         except BaseException as error:
             fail(error)
-        while task or working:
-            try:
-                if task:
-                    task.clear()
-                else:
-                    ended.get()
+        while True:
+            try:  # the whole loop: an interrupt between two rounds would not wait
+                while task or working:
+                    if task:
+                        task.clear()
+                    else:
+                        ended.get()
+                break
             except BaseException as error:
                 fail(error)
     if errors:
@@ -194,9 +196,10 @@ def _bound() -> Iterator[list[int]]:
 @cache
 def _libc() -> Any:
     """Return the C library, for what Python does not offer."""
-    import ctypes  # noqa: PLC0415 - it takes time, and is for those alone who share
+    with _Holders.lock:  # no fork amid an import, whose lock the child would wait for
+        import ctypes  # noqa: PLC0415 - it takes time, and is for those alone who share
 
-    return ctypes.PyDLL(None)
+        return ctypes.PyDLL(None)
 
 
 def _core() -> int | None:
@@ -204,29 +207,33 @@ def _core() -> int | None:
     if not hasattr(os, "sched_setaffinity"):
         return None  # macOS, Windows
     try:
-        return int(_libc().sched_getcpu())
+        core: int = _libc().sched_getcpu()
     except (OSError, AttributeError, ImportError):
         return None
+    return core if core >= 0 else None
 
 
 @cache
 def _blas() -> list[Any]:
     """Return the switches of BLAS's threads: none where one of them counts for its own thread alone, or there are none."""
-    try:
-        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - it is optional, and to look for libraries takes time
-    except ImportError:
-        return []
-    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    with _Holders.lock:  # no fork amid an import, whose lock the child would wait for
+        try:
+            from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - it is optional, and to look for libraries takes time
+        except ImportError:
+            return []
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
     return [] if any(getattr(library, "threading_layer", "") == "openmp" for library in found) else list(found)
 
 
 class _Holders:
-    """How many calls hold BLAS to one thread, and how many it had: calls may overlap, and the last one gives them back."""
+    """How many calls hold BLAS to one thread, and how many it had: calls may overlap, and the last one gives them back.
+
+    ``before`` is empty while nobody holds it, but if an interrupt came before all was given back: the next call does that.
+    """
 
     lock = threading.RLock()  # the handler of a signal may call
     count = 0
-    held = False  # still true if an interrupt came before they were given back: the next call will
-    before: list[int] = []  # noqa: RUF012 - for each library
+    before: list[tuple[Any, int]] = []  # noqa: RUF012 - each library, and its number
 
 
 @contextmanager
@@ -238,10 +245,8 @@ def _single_blas_thread() -> Iterator[None]:
             _Holders.count += 1
             mine = True
             if _Holders.count == 1:
-                if not _Holders.held:
-                    _Holders.before = [library.num_threads for library in _blas()]
-                    _Holders.held = True
-                _set_blas_threads([1] * len(_Holders.before))
+                _Holders.before = _Holders.before or [(library, library.num_threads) for library in _blas()]
+                _set_blas_threads([(library, 1) for library, _ in _Holders.before])
         yield
     finally:
         if mine:
@@ -249,16 +254,16 @@ def _single_blas_thread() -> Iterator[None]:
                 _Holders.count -= 1
                 if _Holders.count == 0:
                     _set_blas_threads(_Holders.before)
-                    _Holders.held = False
+                    _Holders.before = []
 
 
-def _set_blas_threads(numbers: list[int]) -> None:
-    """Give each BLAS library so many threads.
+def _set_blas_threads(numbers: list[tuple[Any, int]]) -> None:
+    """Give each of these BLAS libraries so many threads.
 
     threadpoolctl's own limits, since 3.8, are the first thread's alone to change while it lives; but the last call to leave
     may be another's. So they are passed by.
     """
-    for library, number in zip(_blas(), numbers, strict=True):
+    for library, number in numbers:
         getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
 
@@ -266,8 +271,8 @@ def _in_a_child() -> None:
     """Start afresh after a fork: the child has none of the threads, and nobody there who holds BLAS."""
     _helper.cache_clear()
     if _Holders.count:
-        _Holders.count, _Holders.held = 0, False
         _set_blas_threads(_Holders.before)
+        _Holders.count, _Holders.before = 0, []
     _Holders.lock.release()
 
 
