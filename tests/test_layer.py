@@ -54,6 +54,17 @@ def test_many_threads_may_call_one_layer(algorithm: str) -> None:
             assert np.array_equal(got, wanted)
 
 
+def test_scratch_is_kept_from_call_to_call() -> None:
+    x, weight = small_integers((1, 4, 8, 9)), small_integers((5, 4, 3, 3))
+    layer = Conv2d(weight, algorithm="strips")
+    assert np.array_equal(layer(x), vectorized.conv2d(x, weight))  # with the same defaults
+    kept = dict(layer._scratch.kept)
+    assert kept
+    assert not layer._scratch.lent
+    layer(x)
+    assert all(layer._scratch.kept[name] is array for name, array in kept.items())
+
+
 @pytest.mark.parametrize("algorithm", ["strips", "flat", "shifted", "winograd4"])
 def test_the_handler_of_a_signal_may_call_the_layer_that_it_interrupts(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight, x, other = small_integers((5, 4, 3, 3)), small_integers((1, 4, 8, 9)), small_integers((1, 4, 8, 9), seed=1)
