@@ -11,17 +11,18 @@ import mmap
 import os
 import signal
 import time
-from collections.abc import Callable
 from functools import partial
 from statistics import median
 
 import numpy as np
 
 import vectorized
+from benchmarks.constants import measure
 
+APART = 2.0  # times the shortest round trip: the cores are apart
 LINE = 128  # bytes that no two cores write at the same time: two lines of memory, for processors fetch them in pairs
 TRIES = 10**6  # looks for an answer, some 30 ms: the other process was stopped
-SECONDS, REPEAT = 40.0, 15
+SECONDS = 60.0
 
 
 def round_trip(rounds: int = 500) -> float | None:
@@ -80,42 +81,33 @@ def _answer(board: mmap.mmap, rounds: int) -> None:
 
 
 def main() -> None:
-    """Print what two calls take while the cores are near, and while they are apart: twice as far as at the nearest."""
+    """Print what two calls take while the cores are near, and while they are apart."""
     if round_trip() is None:
         print("There is nothing to show: this process has one core, or the system binds nobody to one.")
         return
     random = np.random.default_rng(0)
     x, weight = (random.standard_normal(shape, np.float32) for shape in ((1, 256, 14, 14), (256, 256, 3, 3)))
     columns = random.standard_normal((256 * 9, 14 * 14), np.float32)
-    calls: dict[str, Callable[[], object]] = {
+    calls = {
         "the product alone, columns made before": partial(np.matmul, weight.reshape(256, -1), columns),
         "ResNet-50 conv4 3x3, strips": partial(vectorized.conv2d, x, weight, padding=1, algorithm="strips"),
     }
-    looks: list[tuple[float, dict[str, float]]] = []
+    looks = []  # the round trips before and after, and the times in between
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         time.sleep(0.2)  # BLAS's threads sleep again
-        before, times = round_trip(), {name: timed(call) for name, call in calls.items()}
-        looks.append((max(before or 0.0, round_trip() or 0.0), times))
-    nearest = min(trip for trip, _ in looks)
-    for title, low, high in (("near", 0.0, 1.5 * nearest), ("apart", 2 * nearest, math.inf)):
-        some = [(trip, times) for trip, times in looks if low <= trip < high]
+        before, times = round_trip() or math.inf, {name: measure(call) for name, call in calls.items()}
+        looks.append((sorted((before, round_trip() or math.inf)), times))
+    limit = APART * min(shorter for (shorter, _), _ in looks)
+    for title, some in (
+        ("near", [look for look in looks if look[0][1] <= limit]),
+        ("apart", [look for look in looks if look[0][0] > limit]),
+    ):
         if some:
-            print(
-                f"{title}: {len(some)} of {len(looks)} looks; a byte there and back {1e9 * median(t for t, _ in some):.0f} ns"
-            )
+            trip = 1e9 * median(longer for (_, longer), _ in some)
+            print(f"{title}: {len(some)} of {len(looks)} looks; a byte there and back {trip:.0f} ns")
             for name in calls:
-                print(f"    {name:40} {1000 * median(times[name] for _, times in some):6.2f} ms")
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Return the median of the seconds that some calls take, after one that does not count."""
-    times = []
-    for _ in range(REPEAT + 1):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return median(times[1:])
+                print(f"    {name:40} {median(times[name] for _, times in some) / 1e6:6.2f} ms")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.budget import Cost, calibrate
 from benchmarks.contestants import ALGORITHMS
+from benchmarks.distance import APART
 from benchmarks.judge import error_over_bound
 from benchmarks.layers import Layer
 from benchmarks.process import PATIENCE, OverdueError, Process, WorkerError
@@ -48,7 +49,6 @@ class Settings:
 
 
 QUICK: dict[str, Any] = {"budget": 2.0, "turn": 0.01, "least": 3, "most": 5, "layer": 0.5, "apart": 1.0, "product": 1024}
-APART = 2.0  # times the shortest round trip of the run
 
 
 class Race:

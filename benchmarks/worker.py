@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import as_arrays, inputs, prepare
+from benchmarks.distance import round_trip
 from benchmarks.judge import judge
 from benchmarks.layers import Layer
 from benchmarks.memory import peak_of
@@ -80,8 +81,6 @@ class Worker:
 
     def round_trip(self) -> dict[str, Any]:
         """Return how far apart the cores are, in seconds; ``None`` where that cannot be told."""
-        from benchmarks.distance import round_trip  # it imports vectorized, and only here
-
         return {"seconds": round_trip()}
 
     def judge(self, layer: dict[str, Any], dtype: str, seed: int, file: str) -> dict[str, Any]:

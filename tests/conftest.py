@@ -1,13 +1,15 @@
-"""What the project's own tests share: both implementations, by name; the cases that they draw; and time for the diagnosis."""
+"""What the project's own tests share: both implementations, by name; the cases that they draw; time, and threads."""
 
 import importlib
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from vectorized import threads
 from verification import profiles
 
 
@@ -39,3 +41,13 @@ def implementation(request: pytest.FixtureRequest) -> Any:
 def formulas(request: pytest.FixtureRequest) -> Any:
     """Return each module that speaks the course notes' notation in turn."""
     return importlib.import_module(f"{request.param}.formulas")
+
+
+@pytest.fixture
+def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Return what sets the number of threads; share out all work, however little, and switch between threads often."""
+    monkeypatch.setattr(threads, "SHARE_BYTES", 1)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield lambda number: monkeypatch.setattr(threads, "workers", lambda: number)
+    sys.setswitchinterval(before)

@@ -9,7 +9,7 @@ import naive
 import vectorized
 from blocks import BENT, EDGES, PLAIN, Edge, check, convolution, of_dtype, run
 from samples import small_integers
-from vectorized import ALGORITHMS, filters, pointwise, strips
+from vectorized import ALGORITHMS, blocks, filters, pointwise, strips
 
 Shape = tuple[int, ...]
 each_edge = pytest.mark.parametrize("edge", EDGES, ids=[edge.name for edge in EDGES])
@@ -19,6 +19,32 @@ EXACT = [edge for edge in EDGES if edge.algorithm not in ("fft", "winograd2", "w
 def test_every_algorithm_is_there() -> None:
     assert {edge.algorithm for edge in EDGES} == {"", *ALGORITHMS}
     assert len({edge.case.operation for edge in EDGES}) == 8
+
+
+@pytest.mark.parametrize(
+    ("images", "rows", "row_bytes", "most", "number", "expected"),
+    [
+        (9, 4, 1, 8, 1, (2, 1)),  # two images fit
+        (9, 4, 1, 7, 1, (1, 1)),
+        (9, 4, 1, 99, 2, (5, 1)),  # all fit, for two threads
+        (2, 4, 1, 4, 2, (1, 1)),  # one just fits, and there is one for each thread
+        (2, 4, 1, 3, 2, (1, 2)),  # none fits
+        (3, 4, 1, 3, 3, (1, 2)),  # halves will do: there is an image for each thread
+        (2, 5, 1, 99, 3, (1, 3)),  # fewer images than threads
+        (2, 9, 1, 2, 3, (1, 5)),
+        (1, 9, 1, 2, 3, (1, 6)),  # as many pieces of one image for each thread
+        (1, 3, 1, 1, 2, (1, 3)),  # but no more than rows
+        (1, 5, 9, 2, 1, (1, 5)),  # a row is more than a block
+    ],
+)
+def test_how_large_a_block_is(
+    images: int, rows: int, row_bytes: int, most: int, number: int, expected: tuple[int, int]
+) -> None:
+    assert blocks.block_size(images, rows, row_bytes, most, number) == expected
+
+
+def test_nothing_is_cut_into_no_pieces() -> None:
+    assert blocks.cut(0, 3) == []
 
 
 @each_edge

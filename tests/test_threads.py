@@ -24,25 +24,17 @@ each_path = pytest.mark.parametrize("edge", LARGEST, ids=[edge.name for edge in 
 
 
 @pytest.fixture
-def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+def share(share: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return what sets the number of threads; share out every call in blocks of a row, a plane or a group."""
     for module, name in (
         *SIZES,
         (threads, "SHARE_MACS"),
-        (threads, "SHARE_BYTES"),
         (strips, "ENOUGH_COLUMNS"),
         (strips, "LEAST_COLUMNS"),
         (pointwise, "LEAST_COLUMNS"),
     ):
         monkeypatch.setattr(module, name, 1)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-
-    def set_to(number: int) -> None:
-        monkeypatch.setattr(threads, "workers", lambda: number)
-
-    yield set_to
-    sys.setswitchinterval(before)
+    return share
 
 
 @pytest.fixture
@@ -51,8 +43,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     real, numbers = threads._share, []
 
     def begin_together(work: Any, items: list[Any], number: int) -> None:
-        number = min(number, len(items))
-        barrier = Barrier(max(1, number), timeout=20)
+        barrier = Barrier(number, timeout=20)
         numbers.append(number)
 
         def begin(some: Iterator[Any]) -> None:

@@ -7,13 +7,13 @@ threadpoolctl (``samesum[fast]``). Without it such blocks are done in turn, each
 
 import os
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from functools import cache, partial
 from queue import SimpleQueue
+from threading import Lock, RLock, Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -80,7 +80,7 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
     call's work, or does not wake: the others take its items.
     """
     queue, errors = deque(items), list[BaseException]()
-    working, ended = deque[None](), SimpleQueue[None]()
+    gates = [Lock() for _ in range(threads - 1)]  # each held by a helper while it works
 
     def fail(error: BaseException) -> None:
         errors.append(error)
@@ -95,30 +95,23 @@ def _share(work: Callable[[Iterator[Item]], None], items: list[Item], threads: i
 
     task = [run]  # none any more, when this thread has done its part
 
-    def help_out() -> None:
-        working.append(None)
-        try:
+    def help_out(gate: Lock) -> None:
+        with gate, suppress(IndexError):  # woken too late: the call has ended; until then nothing here keeps its arrays
             task[0]()
-        except IndexError:
-            pass  # woken too late: the call has ended; a helper that has yet to wake does not keep its arrays
-        finally:
-            working.pop()
-            ended.put(None)
 
     with _bound() as others:
         try:
-            for helper in _helpers(threads - 1, others):
-                helper.tasks.put(partial(copy_context().run, help_out))  # what is local to this thread holds there, too
+            for helper, gate in zip(_helpers(threads - 1, others), gates, strict=False):
+                helper.tasks.put(partial(copy_context().run, help_out, gate))  # what is local to this thread holds there, too
             run()
         except BaseException as error:
             fail(error)
         while True:
-            try:  # the whole loop: an interrupt between two rounds would not wait
-                while task or working:
-                    if task:
-                        task.clear()
-                    else:
-                        ended.get()
+            try:  # the whole wait: an interrupt between two gates would not wait for the second
+                task.clear()
+                for gate in gates:
+                    with gate:
+                        pass
                 break
             except BaseException as error:
                 fail(error)
@@ -150,7 +143,7 @@ class _Helper:
 
     def __init__(self, core: int) -> None:
         self.tasks = SimpleQueue[Callable[[], None]]()  # waking by it takes half as long as by a ThreadPoolExecutor
-        threading.Thread(target=self._serve, args=(core,), name=f"vectorized_{core}", daemon=True).start()
+        Thread(target=self._serve, args=(core,), name=f"vectorized_{core}", daemon=True).start()
 
     def _serve(self, core: int) -> None:
         if core >= 0:
@@ -231,7 +224,7 @@ class _Holders:
     ``before`` is empty while nobody holds it, but if an interrupt came before all was given back: the next call does that.
     """
 
-    lock = threading.RLock()  # the handler of a signal may call
+    lock = RLock()  # the handler of a signal may call
     count = 0
     before: list[tuple[Any, int]] = []  # noqa: RUF012 - each library, and its number
 
