@@ -131,7 +131,7 @@ def convolutions() -> Iterator[Edge]:
             yield Edge(f"strips rows {P}", case, strips, 3 * row, {(strips, "block_columns"): each})
             yield Edge(f"strips rows {P}, bias apart", case, strips, 3 * row, {(strips, "block_columns"): each}, BIAS_APART)
             a = contract.conv2d(*case.arguments.values(), *(_options(case)))
-            wide = flat.row_width(a, 5, flat.steps(a, P, 5)[1])
+            wide = flat.layout(a, P, 5).width
             yield Edge(f"flat rows {P}", case, flat, 3 * (18 + 4) * wide * ITEM, {(flat, "stretch_rows"): each})
             if options is not BENT:
                 width = a.x.shape[3] + sum(a.padding[1])
@@ -140,9 +140,7 @@ def convolutions() -> Iterator[Edge]:
             case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), options, N=n)
             yield Edge(f"strips images {n}", case, strips, 2 * 4 * row, {(strips, "block_columns"): -(-n // 2)})
             case = convolution("conv2d", (4, 5), (2 * n, 3 * n, 3, 2, n), options)
-            wide = flat.row_width(
-                contract.conv2d(*case.arguments.values(), *(_options(case))), 5, options.get("stride", (1, 1))[1]
-            )
+            wide = flat.layout(contract.conv2d(*case.arguments.values(), *(_options(case))), 4, 5).width
             yield Edge(f"flat groups {n}", case, flat, 2 * 4 * (12 + 3) * wide * ITEM, {(flat, "stretch_rows"): 2 * -(-n // 2)})
     case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), PLAIN)  # a row is more than a block: rows one by one
     yield Edge("shifted single rows", case, shifted, 1, {(shifted, "products"): 2 * 4})
@@ -182,11 +180,11 @@ def backwards() -> Iterator[Edge]:
         for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, PADDED, BENT) for P in around(3)):
             case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
             yield Edge(f"backward, {name}, groups {G}, rows {P}", case, strips, 3 * 36 * 5 * ITEM, {back: 0}, way)
-            flat_row = (9 * 4 // G + 6 // G) * 8 * ITEM
+            flat_row = (9 * 4 // G + 6 // G) * (7 if options is PLAIN else 5) * ITEM  # PLAIN: seven pixels; else five windows
             yield Edge(f"backward, {name}, in flat rows, groups {G}, rows {P}", case, flat, 3 * flat_row, {back: 0}, way)
     for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, BENT) for P in around(3)):
         case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
-        row = (9 * 4 // G + 6 // G) * (6 if options is BENT else 7) * ITEM  # flat rows of 7 pixels; of 17, every third
+        row = (9 * 4 // G + 6 // G) * (5 if options is BENT else 7) * ITEM  # flat rows of 7 pixels; of 13, every third
         each = {(flat, "stretch_rows"): 2 * G * -(-P // 3) if G > 1 else 0}  # one group is no case for flat rows
         yield Edge(f"backward, filters in flat rows, groups {G}, rows {P}", case, flat, 3 * row, each, FILTERS_FLAT)
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):

@@ -62,7 +62,7 @@ LAYER_CASES = [
 EXTREME_CASES = [of(*sizes, dtype) for sizes in EXTREMES.values() for dtype in (np.float32, np.complex128, np.int8)]
 CASE = of((2, 4, 6, 7), (6, 2, 3, 2), {"groups": 2, "padding": ((1, 0), (2, 1)), "stride": (1, 2)})
 SHAPE = costs.Shape(
-    N=2, C=4, K=6, G=2, taps=6, P=5, Q=5, pixels=70, width=10, itemsize=4, stride=(1, 2), prepared=True, cores=7
+    N=2, C=4, K=6, G=2, taps=6, P=5, Q=5, pixels=70, width=10, bare=7, itemsize=4, stride=(1, 2), prepared=True, cores=7
 )
 FRESH = SHAPE._replace(prepared=False)
 
@@ -154,7 +154,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         ("pointwise", 3 * 2 * (5 * 5) * 4),
         ("strips", 3 * (2 * 6) * (5 * 5) * 4),
         ("im2col", 3 * (2 * 6) * (5 * 5) * 4),
-        ("flat", 3 * (2 * 6) * (5 * 5) * 4),  # a stride of two halves the rows of ten pixels
+        ("flat", 3 * (2 * 6) * (5 * 5) * 4),  # a stride of two makes four of seven pixels: windows are more
         ("shifted", 3 * 2 * (5 * 10) * 4 * 6),
         ("fft", 3 * 2 * (2 * 70) * 2 / 2 * 8),  # complex numbers for half of the pixels
         ("winograd2", 3 * 2 * (3 * 4) * 4 * 4**2),  # tiles of 4 by 4: 3 by 3 of them, and a column more
@@ -174,7 +174,7 @@ def test_how_many_multiplications_there_are(name: str, multiplications: int, alo
         ("pointwise", 2 * 4 * 25, 2 * 4 * 25 / 5),
         ("strips", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),  # padded pixels one by one, and columns
         ("im2col", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),
-        ("flat", 2 * 4 * (70 + 6 * 25) + 2 * 6 * 25, 2 * 4 * (70 / 5 + 6) + 2 * 6 * 5),  # and the result
+        ("flat", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6)),
         ("shifted", 2 * 4 * 70 + 2 * 6 * 25, 2 * 4 * 70 / 5 + 2 * 6 * 5),
         ("fft", 0, 0),
         ("winograd2", SPILLED * (2 * (4 * 70 + 6 * 25) + 4 * 16 * 24), SPILLED * (2 * (4 * 70 + 6 * 25) / 5 + 2 * 4 * 16)),
@@ -224,6 +224,7 @@ def test_how_many_calls_there_are(
         ("fft", "ADD", 2 * (4 + 6) * 70 * 5 * log2(70), 6 * 2 * 70 * 5 * log2(70)),
         ("winograd2", "MULTIPLY", SPILLED * 2 * (4 * 16 + 6 * 4) * 16 * 24, SPILLED * 9 * 6 * 2 * 16),
         ("winograd4", "MULTIPLY", SPILLED * 2 * (4 * 36 + 6 * 16) * 36 * 12, SPILLED * 9 * 6 * 2 * 36),
+        ("flat", "SCATTERED", 2 * 4 * 6 * 5 * 3 / 2, 0),  # three columns of padding, of which a tap meets half
         ("winograd2", "SCATTERED", 0, SPILLED * 6 * 2 * 16),
         ("winograd4", "SCATTERED", 0, SPILLED * 6 * 2 * 36),
     ],
@@ -232,6 +233,15 @@ def test_what_else_is_counted(name: str, constant: str, count: float, once: floa
     alone(constant)
     assert costs.COSTS[name](SHAPE).rest == count
     assert costs.COSTS[name](FRESH).rest == rounded(count + once)
+
+
+def test_flat_rows_of_more_pixels_than_windows_cost_more_and_are_copied(alone: Callable[[str], None]) -> None:
+    wide = SHAPE._replace(bare=11)  # six of them with a stride of two
+    for name, flat in (("COPY", 2 * 4 * (70 + 6 * 5 * 6) + 2 * 6 * 25), ("RUN", 2 * 4 * (70 / 5 + 6) + 2 * 6 * 5)):
+        alone(name)
+        assert costs.flat(wide).rest == flat
+    alone("MULTIPLY")
+    assert costs.flat(wide).product == 3 * (2 * 6) * (5 * 6) * 4
 
 
 @pytest.mark.parametrize(("nbytes", "columns", "count"), [(2**20, 25, 2 * 2), (480, 5, 2 * 2 * 5)])

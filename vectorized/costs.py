@@ -45,6 +45,7 @@ class Shape(NamedTuple):
     Q: int
     pixels: int  # of a padded channel
     width: int  # of a padded row
+    bare: int  # of a row without its padding
     itemsize: int
     stride: Pair
     prepared: bool  # whether the filters are ready, as in a layer that is called again
@@ -67,7 +68,7 @@ def shape(a: Conv, count: Pair, prepared: bool) -> Shape:
     (N, C, H, W), (K, _, R, S) = a.x.shape, a.weight.shape
     width = W + sum(a.padding[1])
     pixels = (H + sum(a.padding[0])) * width
-    return Shape(max(N, 1), C, K, a.groups, R * S, *count, pixels, width, a.x.itemsize, a.stride, prepared, workers())
+    return Shape(max(N, 1), C, K, a.groups, R * S, *count, pixels, width, W, a.x.itemsize, a.stride, prepared, workers())
 
 
 def product(rows: float, terms: float, columns: float, count: float) -> float:
@@ -108,12 +109,14 @@ def im2col(s: Shape) -> Work:
 
 
 def flat(s: Shape) -> Work:
-    """Padded pixels, columns in long runs, products that are a little wider, and a copy that drops what wraps."""
-    wide = s.P * max(s.Q, s.width / s.stride[1])
-    columns = s.N * s.C * s.taps * wide
-    work = product(s.K // s.G, s.C // s.G * s.taps, wide, s.N * s.G)
+    """Pixels, columns in long runs, zeros where they wrap, products, and a copy that drops what is between the windows."""
+    row = max(s.Q, -(-s.bare // s.stride[1]))
+    columns = s.N * s.C * s.taps * s.P * row
+    work = product(s.K // s.G, s.C // s.G * s.taps, s.P * row, s.N * s.G)
     blocks = max(s.N, columns * s.itemsize / STRIP_BYTES)
-    return Work(work, padded(s) + copy(columns, wide) + copy(s.N * s.K * s.P * s.Q, s.Q) + 2 * CALL * blocks)
+    wrapped = s.N * s.C * s.taps * s.P * (s.width - s.bare) / 2 * SCATTERED
+    dropped = copy(s.N * s.K * s.P * s.Q, s.Q) if row > s.Q else 0
+    return Work(work, padded(s) + copy(columns, s.P * row) + wrapped + dropped + 2 * CALL * blocks)
 
 
 def shifted(s: Shape) -> Work:

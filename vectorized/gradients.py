@@ -72,7 +72,7 @@ def cheaper_than_columns(a: Conv, g: Array, grad_x: Array, rows: Back, columns: 
     if min(*rows.padding, *columns.padding) < 0 or max(K * pixels, C * cell * rows.cells * columns.cells) > most:
         return None
     taps, cores = rows.kernel * columns.kernel, workers()
-    shape = costs.Shape(max(N, 1), K, C * cell, a.groups, taps, *count, pixels, width, g.itemsize, (1, 1), False, cores)
+    shape = costs.Shape(max(N, 1), K, C * cell, a.groups, taps, *count, pixels, width, Q, g.itemsize, (1, 1), False, cores)
     way_back = costs.col2im(costs.shape(a._replace(x=grad_x), (P, Q), prepared=False))
     name = costs.cheapest(tuple(FILLS), shape)
     return name if costs.cost(name, shape) + costs.turn(shape, a.stride) < way_back.time(cores) else None
@@ -211,8 +211,8 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
 def add_flat_weight_gradient(a: Conv, g: Array, grad_w: Array) -> None:
     """Do the work of ``weight_gradient`` on columns of whole rows, zeros where they wrap; threads share out the groups."""
     (N, K, P, Q), C, G = g.shape, a.x.shape[1], a.groups
-    total, step = grad_w.reshape(G, K // G, -1), flat.steps(a, P, Q)  # (G, K/G, C/G*R*S)
-    depth, taps, wide = C // G, total.shape[2], flat.row_width(a, Q, step[1])
+    total, lay = grad_w.reshape(G, K // G, -1), flat.layout(a, P, Q)  # (G, K/G, C/G*R*S)
+    depth, taps, wide = C // G, total.shape[2], lay.width
     work_of_all = N * G * taps * P * wide * flat.COPIED
     row_bytes = (taps + K // G) * wide * g.itemsize
     blocks = flat.blocks_of(1, G, P, row_bytes, parts(work_of_all))
@@ -224,15 +224,14 @@ def add_flat_weight_gradient(a: Conv, g: Array, grad_w: Array) -> None:
             for n in range(N):
                 for _, groups, rows in share:
                     count, length = groups.stop - groups.start, (rows.stop - rows.start) * wide
-                    columns, rows_of = (
-                        take("columns", (count, taps, length), g.dtype),
-                        take("g", (count, K // G, length), g.dtype),
-                    )
+                    columns = take("columns", (count, taps, length), g.dtype)
                     pixels = a.x[n, groups.start * depth : groups.stop * depth]
-                    flat.stretch_rows(a, pixels, rows.start, wide, step, columns.reshape(-1, *a.weight.shape[2:], length), take)
-                    grid = rows_of.reshape(count, K // G, -1, wide)
-                    grid[..., :Q] = g[n].reshape(G, K // G, P, Q)[groups, :, rows]
-                    grid[..., Q:] = 0
-                    total[groups] += np.matmul(rows_of, columns.conj().swapaxes(1, 2))
+                    flat.stretch_rows(lay, pixels, rows.start, columns.reshape(-1, *a.weight.shape[2:], length), take)
+                    block = g[n].reshape(G, K // G, P, Q)[groups, :, rows]
+                    if wide > Q:
+                        grid = take("g", (*block.shape[:3], wide), g.dtype)
+                        grid[..., :Q], grid[..., Q:] = block, 0
+                        block = grid
+                    total[groups] += np.matmul(block.reshape(count, K // G, length), columns.conj().swapaxes(1, 2))
 
     products(work, shares, work_of_all)
