@@ -115,8 +115,9 @@ def flat(s: Shape) -> Work:
     work = product(s.K // s.G, s.C // s.G * s.taps, s.P * row, s.N * s.G)
     blocks = max(s.N, columns * s.itemsize / STRIP_BYTES)
     wrapped = s.N * s.C * s.taps * s.P * (s.width - s.bare) / 2 * SCATTERED
-    dropped = copy(s.N * s.K * s.P * s.Q, s.Q) if row > s.Q else 0
-    return Work(work, padded(s) + copy(columns, s.P * row) + wrapped + dropped + 2 * CALL * blocks)
+    results = s.N * s.K * s.P * s.Q
+    last = copy(results, s.Q) if row > s.Q else results * ADD  # what is between the windows is dropped, and the bias added
+    return Work(work, padded(s) + copy(columns, s.P * row) + wrapped + last + 2 * CALL * blocks)
 
 
 def shifted(s: Shape) -> Work:

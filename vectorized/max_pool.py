@@ -121,10 +121,10 @@ def max_pool2d_backward(
     def give_back(block: Block) -> None:
         planes, places = grad_x[block], winners[block]
         n, c, H, W = planes.shape
-        sees = places >= 0  # not the windows that saw nothing but padding
-        places = places + np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
+        sees = places >= 0 if places.min() < 0 else ...  # not the windows that saw nothing but padding
+        places += np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
         flat = planes.reshape(-1)  # a view: a block is some whole images, or some channels of one
-        where, what = (places.reshape(-1), g[block].reshape(-1)) if sees.all() else (places[sees], g[block][sees])
+        where, what = places[sees].reshape(-1), g[block][sees].reshape(-1)
         if apart:
             flat[where] = what
         else:

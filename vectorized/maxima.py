@@ -3,8 +3,9 @@
     first row whose maximum is the largest, then the first column of that row that holds it:  tap = r*S + s
 
 That is the first maximum in row-major order, in R + S comparisons for each cell in place of R*S, each over a whole row of
-planes at once (see ``running``). A tap is one small number. Where there is a NaN, or an object of Python's, or a window that
-sees nothing larger than what pads it, the taps are gone through one by one.
+planes at once (see ``running``). What is kept of a tap is the way to it from its window's first cell, one small number. Where
+there is a NaN, or an object of Python's, or a window that sees nothing larger than what pads it, the taps are gone through
+one by one.
 
 Letters: n images, c channels, H×W pixels, R×S taps, P×Q output cells.
 """
@@ -17,7 +18,7 @@ from vectorized.running import axis_taps, doubled, laid, picked, room
 
 def maxima_and_places(a: Pool, x: Array, y: Array, places: Array) -> None:
     """Fill y and places (n, c, P, Q) for x (n, c, H, W): the maxima, and where they stand in the H×W plane; -1 for nowhere."""
-    if x.dtype == object or (x.dtype.kind == "f" and np.isnan(x.max())):
+    if x.dtype == object:
         _one_by_one(a, x, y, places)
         return
     size, padded = room(a, y.shape[2:]), x.dtype
@@ -27,45 +28,52 @@ def maxima_and_places(a: Pool, x: Array, y: Array, places: Array) -> None:
     row = laid(a, x, padded, start, size)
     of_rows = doubled(np.maximum, row, a.kernel[1], across)  # from each cell on, the maximum of its S neighbours beside
     best = doubled(np.maximum, of_rows, a.kernel[0], down)  # and of R of those below each other
-    largest = picked(a, best, y.shape, size)
-    if size != x.shape[2:] and (largest == start).any():
+    largest = y if y.dtype == padded else np.empty(y.shape, padded)
+    largest[...] = picked(a, best, y.shape, size)
+    if (x.dtype.kind == "f" and np.isnan(largest.max())) or (size != x.shape[2:] and largest.min() == start):
         _one_by_one(a, x, y, places)
         return
-    y[...] = largest
-    taps = _first_row(of_rows, best, _first_column(row, of_rows, a, across), a, down)
-    _to_places(a, np.ascontiguousarray(picked(a, taps, y.shape, size)), places)
+    if largest is not y:
+        y[...] = largest
+    ways = _first_row(a, of_rows, best, _first_column(a, row, of_rows, across), down)
+    (s_h, s_w), ((above, _), (left, _)), (P, Q) = a.stride, a.padding, y.shape[2:]
+    rows = (np.arange(P) * (s_h if P > 1 else 0) - above) * x.shape[3]  # one window takes no step, however huge
+    columns = np.arange(Q) * (s_w if Q > 1 else 0) - left
+    places[...] = picked(a, ways, y.shape, size)
+    places += rows[:, np.newaxis] + columns
 
 
-def _first_column(row: Array, largest: Array, a: Pool, apart: int) -> Array:
-    """Return, for each place of a row, the number of the first of its S neighbours that is the largest."""
-    missing = np.ones(largest.size, bool)
-    number = np.zeros(largest.size, np.min_scalar_type(a.kernel[0] * a.kernel[1]))  # it will hold a tap
-    for s in range(a.kernel[1] - 1):  # if it is none of these, it is the last
+def _way(a: Pool, r: int, s: int) -> int:
+    """Return how far tap (r, s) of a window stands from its first tap in the H×W plane."""
+    return r * a.dilation[0] * a.x.shape[3] + s * a.dilation[1]
+
+
+def _first_column(a: Pool, row: Array, largest: Array, apart: int) -> Array:
+    """Return, for each place of a row, the way to the first of its S neighbours that is the largest."""
+    R, S = a.kernel
+    dtype = np.min_scalar_type(_way(a, R - 1, S - 1))
+    if S == 1:
+        return np.zeros(largest.size, dtype)
+    missing = row[: largest.size] != largest
+    number = missing.astype(np.min_scalar_type(S))
+    for s in range(1, S - 1):  # if it is none of these, it is the last
         missing &= row[s * apart : s * apart + largest.size] != largest
         number += missing.view(np.uint8)
-    return number
+    ways = number.astype(dtype, copy=False)
+    return ways if apart == 1 else ways * dtype.type(apart)
 
 
-def _first_row(of_rows: Array, largest: Array, columns: Array, a: Pool, apart: int) -> Array:
-    """Return, for each place, the tap of the first of its R neighbours below that is the largest, by its column."""
-    R, S = a.kernel
+def _first_row(a: Pool, of_rows: Array, largest: Array, columns: Array, apart: int) -> Array:
+    """Return, for each place, the way to the first tap that is the largest, by that of the first in each of its R rows."""
+    R = a.kernel[0]
     rows = [slice(r * apart, r * apart + largest.size) for r in range(R)]
-    taps: Array = columns[rows[-1]] + columns.dtype.type((R - 1) * S)
+    ways: Array = columns[rows[-1]] + columns.dtype.type(_way(a, R - 1, 0))
     for r in range(R - 1):
-        other = (of_rows[rows[r]] != largest).view(np.uint8).astype(taps.dtype, copy=False)
-        np.negative(other, out=other)  # all bits where it is not the largest: more than any tap
-        other |= columns[rows[r]] + taps.dtype.type(r * S)
-        np.minimum(taps, other, out=taps)
-    return taps
-
-
-def _to_places(a: Pool, taps: Array, places: Array) -> None:
-    """Fill places (n, c, P, Q) with where the taps of windows stand in the H×W plane."""
-    (R, S), (P, Q), W = a.kernel, places.shape[2:], a.x.shape[3]
-    (d_h, d_w), (s_h, s_w), ((above, _), (left, _)) = a.dilation, a.stride, a.padding
-    rows, columns = np.arange(R) * (d_h if R > 1 else 0), np.arange(S) * (d_w if S > 1 else 0)  # one tap, however huge
-    np.take((rows[:, np.newaxis] * W + columns).reshape(-1), taps, out=places, mode="clip")
-    places += (np.arange(P) * (s_h if P > 1 else 0) - above)[:, np.newaxis] * W + np.arange(Q) * (s_w if Q > 1 else 0) - left
+        other = (of_rows[rows[r]] != largest).view(np.uint8).astype(ways.dtype, copy=False)
+        np.negative(other, out=other)  # all bits where it is not the largest: no way is longer
+        other |= columns[rows[r]] + ways.dtype.type(_way(a, r, 0))
+        np.minimum(ways, other, out=ways)
+    return ways
 
 
 def _one_by_one(a: Pool, x: Array, y: Array, places: Array) -> None:
