@@ -10,6 +10,7 @@ import operator
 import os
 import sys
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,16 +197,16 @@ def arrays(**named: Any) -> tuple[Any, ...]:
             array = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"{name} must be an array of numbers, its rows of one length, got {brief(value)}") from error
-        kind, size = array.dtype.kind, array.dtype.itemsize
-        numeric = kind in "iuO" or (kind == "f" and size in (2, 4, 8)) or (kind == "c" and size in (8, 16))
-        if not numeric:
-            raise TypeError(
-                f"{name} must hold float16, float32, float64, complex64, complex128, integers or objects that add and "
-                f"multiply, got {array.dtype}"
-            )
-        if kind == "O" and (array.ndim == 0 or any(isinstance(v, NOT_NUMBERS) for v in array.flat)):
-            raise TypeError(f"{name} must be an array of numbers, got {brief(value)}")
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        if array.dtype not in NUMERIC:
+            native = array.dtype.newbyteorder("=")
+            if native not in NUMERIC and native.kind != "O":
+                raise TypeError(
+                    f"{name} must hold float16, float32, float64, complex64, complex128, integers or objects that add and "
+                    f"multiply, got {array.dtype}"
+                )
+            if native.kind == "O" and (array.ndim == 0 or any(isinstance(v, NOT_NUMBERS) for v in array.flat)):
+                raise TypeError(f"{name} must be an array of numbers, got {brief(value)}")
+            array = array.astype(native, copy=False)
         kept[name] = array.dtype
         result.append(array)
     if len(set(kept.values())) > 1:
@@ -214,6 +215,7 @@ def arrays(**named: Any) -> tuple[Any, ...]:
     return tuple(result)
 
 
+NUMERIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")))
 NOT_NUMBERS = (str, bytes, bool, np.bool_, type(None), list, tuple, dict, np.ndarray)
 
 
@@ -325,9 +327,7 @@ def window_fits(x: Array, kernel: Sequence[int], padding: Sides, dilation: Pair)
 
 def memory_fits(what: str, shape: tuple[int, ...], itemsize: int) -> None:
     """Refuse an array that this machine's memory cannot hold, before anything is allocated."""
-    size = itemsize
-    for n in shape:
-        size *= max(n, 1)  # an empty batch still has to be a shape that NumPy can express
+    size = itemsize * prod(shape if 0 not in shape else [max(n, 1) for n in shape])  # also an empty batch has to be a shape
     if size > MEMORY:
         raise ValueError(f"{what} would have shape {shape} and {size} bytes, more than this machine's {MEMORY}")
 

@@ -148,7 +148,7 @@ def _divisors(a: Pool, count: tuple[int, int], count_include_pad: bool, override
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:
     """Return (N, C, P, Q), by the output-size formula."""
-    shape = (*a.x.shape[:2], *output_sizes(a.x, a.kernel, a.stride, a.padding, a.dilation, a.rounding))
+    shape = (*a.x.shape[:2], *output_sizes(a.x.shape[2:], a.kernel, a.stride, a.padding, a.dilation, a.rounding))
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
 

@@ -1,7 +1,5 @@
 """Work cut into blocks that do not depend on each other: as large as the cache has them, and some for each thread."""
 
-from itertools import pairwise
-
 
 def even_blocks(images: int, rows: int, row_bytes: int, most: int, threads: int) -> list[tuple[slice, slice]]:
     """Return blocks of at most ``most`` bytes, of a few whole images or some rows of one, and some for each thread.
@@ -36,5 +34,4 @@ def cut(count: int, pieces: int) -> list[slice]:
     ([slice(0, 3, None), slice(3, 5, None)], [slice(0, 1, None), slice(1, 2, None)])
     """
     pieces = min(pieces, count)
-    edges = [-(-count * n // pieces) for n in range(pieces + 1)] if count else [0]
-    return [slice(first, last) for first, last in pairwise(edges)]
+    return [slice(-(-count * n // pieces), -(-count * (n + 1) // pieces)) for n in range(pieces)]

@@ -35,7 +35,7 @@ def im2col(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilat
            [5, 6]])
     """
     a = contract.unfolding(x, kernel_size, stride, padding, dilation, rounding)
-    count = output_sizes(a.x, a.kernel, a.stride, a.padding, a.dilation, a.rounding)
+    count = output_sizes(a.x.shape[2:], a.kernel, a.stride, a.padding, a.dilation, a.rounding)
     contract.memory_fits("the columns", (*a.x.shape[:2], *a.kernel, *count), a.x.itemsize)
     columns = stretch(zero_padded(a.x, a.padding, a.x.dtype), a.kernel, a.stride, a.dilation, count)
     N, C, R, S, P, Q = columns.shape
@@ -79,7 +79,7 @@ def col2im(
     contract.memory_fits("the result", shape, columns.itemsize)
     x = np.broadcast_to(np.zeros((), columns.dtype), shape)
     a = contract.unfolding(x, kernel_size, stride, padding, dilation, rounding)
-    count = output_sizes(a.x, a.kernel, a.stride, a.padding, a.dilation, a.rounding)
+    count = output_sizes(a.x.shape[2:], a.kernel, a.stride, a.padding, a.dilation, a.rounding)
     if columns.shape[2] != count[0] * count[1]:
         raise ValueError(f"columns has {columns.shape[2]} columns, but there are P*Q = {count[0]}*{count[1]} windows")
     result = np.zeros(shape, contract.carrier(columns.dtype))

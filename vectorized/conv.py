@@ -68,10 +68,15 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
 }
 
 
+CHOICE = {  # of "auto", by the accuracy that is asked for
+    "full": [name for name in costs.COSTS if ALGORITHMS[name].error_class == "gamma"],
+    "fast": list(costs.COSTS),
+}
+
+
 def auto(a: Conv, count: Pair, accuracy: str, *, prepared: bool = False) -> str:
     """Return the name of the algorithm that costs least for ``count`` = (P, Q) windows."""
-    able = (n for n in costs.COSTS if accuracy == "fast" or ALGORITHMS[n].error_class == "gamma")
-    names = tuple(n for n in able if ALGORITHMS[n].refusal(a) is None)
+    names = tuple([name for name in CHOICE[accuracy] if ALGORITHMS[name].refusal(a) is None])
     if a.x.dtype.kind not in "fc":  # no BLAS, and no costs known: the first, which makes no product in vain
         return names[0]
     return costs.cheapest(names, costs.shape(a, count, prepared))
@@ -178,8 +183,8 @@ def named(algorithm: Any, accuracy: Any) -> tuple[str, str]:
 
 def output_shape(a: Conv) -> tuple[int, int, int, int]:
     """Return (N, K, P, Q), by the output-size formula."""
-    K, _, R, S = a.weight.shape
-    shape = (a.x.shape[0], K, *output_sizes(a.x, (R, S), a.stride, a.padding, a.dilation, a.rounding))
+    count = output_sizes(a.x.shape[2:], a.weight.shape[2:], a.stride, a.padding, a.dilation, a.rounding)
+    shape = (a.x.shape[0], a.weight.shape[0], *count)
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape
 

@@ -145,6 +145,6 @@ def _fill_with_indices(a: Pool, y: Array) -> Array:
 
 def _output_shape(a: Pool) -> tuple[int, int, int, int]:
     """Return (N, C, P, Q), by the output-size formula."""
-    shape = (*a.x.shape[:2], *output_sizes(a.x, a.kernel, a.stride, a.padding, a.dilation, a.rounding))
+    shape = (*a.x.shape[:2], *output_sizes(a.x.shape[2:], a.kernel, a.stride, a.padding, a.dilation, a.rounding))
     contract.memory_fits("the result", shape, a.x.itemsize)
     return shape

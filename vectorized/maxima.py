@@ -45,7 +45,7 @@ def maxima_and_places(a: Pool, x: Array, y: Array, places: Array) -> None:
 
 def _way(a: Pool, r: int, s: int) -> int:
     """Return how far tap (r, s) of a window stands from its first tap in the H×W plane."""
-    return r * a.dilation[0] * a.x.shape[3] + s * a.dilation[1]
+    return r * a.dilation[0] * int(a.x.shape[3]) + s * a.dilation[1]
 
 
 def _first_column(a: Pool, row: Array, largest: Array, apart: int) -> Array:
@@ -59,7 +59,7 @@ def _first_column(a: Pool, row: Array, largest: Array, apart: int) -> Array:
     for s in range(1, S - 1):  # if it is none of these, it is the last
         missing &= row[s * apart : s * apart + largest.size] != largest
         number += missing.view(np.uint8)
-    ways = number.astype(dtype, copy=False)
+    ways: Array = number.astype(dtype, copy=False)
     return ways if apart == 1 else ways * dtype.type(apart)
 
 

@@ -12,11 +12,12 @@ Letters: n images, c channels, H×W pixels, R×S taps, P×Q windows. A tap is a 
 meet the image with it, and the cells where they do.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from contract import Array, Pair, Pool, reach
+from contract import Array, Pair, Pool, Sides, reach
 from vectorized.blocks import even_blocks
 from vectorized.threads import shares
 from vectorized.windows import meeting, strided
@@ -35,9 +36,15 @@ def plane_blocks(a: Pool, count: Pair, itemsize: int, work: int) -> list[Block]:
 
 def room(a: Pool, count: Pair) -> Pair:
     """Return the height and width of a plane with all that ``count`` = (P, Q) windows reach into."""
+    return _room(a.x.shape[2:], count, a.kernel, a.stride, a.padding, a.dilation)
+
+
+@lru_cache(maxsize=4096)  # a network asks for the same ones again and again
+def _room(size: tuple[int, ...], count: Pair, kernel: Pair, stride: Pair, padding: Sides, dilation: Pair) -> Pair:
+    """Return the same by sizes alone."""
     tall, wide = (
-        max((n - 1) * s + reach(k, d), size + low)
-        for n, s, k, d, size, (low, _) in zip(count, a.stride, a.kernel, a.dilation, a.x.shape[2:], a.padding, strict=True)
+        max((n - 1) * s + reach(k, d), cells + low)
+        for cells, n, k, s, (low, _), d in zip(size, count, kernel, stride, padding, dilation, strict=True)
     )
     return tall, wide
 

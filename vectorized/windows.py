@@ -4,6 +4,7 @@ Letters: H×W pixels, R×S taps, P×Q windows.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -35,11 +36,13 @@ def output_size(axis: int, size: int, kernel: int, stride: int, padding: Pair, d
     return quotient + 1
 
 
-def output_sizes(x: Array, kernel: Pair, stride: Pair, padding: Sides, dilation: Pair, rounding: str) -> Pair:
-    """Return (P, Q), how many windows there are along both axes of x (N, C, H, W)."""
+@lru_cache(maxsize=4096)  # a network asks for the same ones again and again
+def output_sizes(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: Pair, padding: Sides, dilation: Pair, rounding: str
+) -> Pair:
+    """Return (P, Q), how many windows there are along both axes of an image of this ``size``, (H, W)."""
     height, width = (
-        output_size(axis, x.shape[2 + axis], kernel[axis], stride[axis], padding[axis], dilation[axis], rounding)
-        for axis in (0, 1)
+        output_size(axis, size[axis], kernel[axis], stride[axis], padding[axis], dilation[axis], rounding) for axis in (0, 1)
     )
     return height, width
 
@@ -53,10 +56,10 @@ def windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair, count: Pair) -
     array([[1, 2],
            [4, 5]])
     """
-    row, column = x.strides[2:]
-    step_h, step_w = (s if n > 1 else 0 for s, n in zip(stride, count, strict=True))  # one window takes no step, however huge
-    reach_h, reach_w = (d if n > 1 else 0 for d, n in zip(dilation, kernel, strict=True))
-    strides = (*x.strides[:2], reach_h * row, reach_w * column, step_h * row, step_w * column)
+    (row, column), (R, S), (P, Q) = x.strides[2:], kernel, count
+    taps = dilation[0] * row if R > 1 else 0, dilation[1] * column if S > 1 else 0
+    steps = stride[0] * row if P > 1 else 0, stride[1] * column if Q > 1 else 0  # one window takes no step, however huge
+    strides = (*x.strides[:2], *taps, *steps)
     return strided(x, (*x.shape[:2], *kernel, *count), strides)
 
 
