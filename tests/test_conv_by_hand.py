@@ -233,6 +233,17 @@ def test_every_other_algorithm_takes_a_stride_along_one_axis(algorithm: str, acr
     assert np.array_equal(whole(got, algorithm), y)
 
 
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("algorithm", [name for name in STRIDED if name != "pointwise"])
+def test_a_tap_that_steps_over_the_image_meets_zeros_alone(algorithm: str, across: bool) -> None:
+    weight, (step, sides) = np.array([[[[3.0, 5, 7]]]]), ((1, 3), ((0, 0), (3, 4)))  # the 7 meets cells -1, 2 and 5 of 0 and 1
+    x, y = np.array([[[1.0, 2]]]), np.array([[[0, 3 * 1 + 5 * 2, 0]]])
+    if not across:
+        x, y, weight, step, sides = x.mT, y.mT, weight.mT, step[::-1], sides[::-1]
+    got = vectorized.conv2d(x, weight, stride=step, padding=sides, algorithm=algorithm)
+    assert np.array_equal(whole(got, algorithm), y)
+
+
 @pytest.mark.parametrize("algorithm", STRIDED)
 def test_every_other_algorithm_takes_two_pixels_a_stride_apart(algorithm: str) -> None:
     y = vectorized.conv2d([[[1.0, 2], [3, 4], [5, 6]]], [[[[7.0]]]], [8.0], stride=(2, 1), algorithm=algorithm)
