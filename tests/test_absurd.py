@@ -102,6 +102,8 @@ def test_a_dilation_or_stride_that_moves_nothing_is_valid(implementation: Any, n
         g = small_integers(got[0].shape)
         got, expected = (implementation.max_pool2d_backward(g, X, (1, 3), stride=1, **o) for o in (options, plain))
         assert np.array_equal(got, expected)
+    got, expected = (implementation.conv2d(X, WEIGHT[..., :1], dilation=(1, d)) for d in (n, 1))
+    assert np.array_equal(got, expected)
     across = {"stride": 1, "return_indices": True}
     got, expected = (implementation.max_pool2d(X, (3, 1), dilation=(1, d), **across) for d in (n, 1))
     assert all(map(np.array_equal, got, expected))
