@@ -160,6 +160,13 @@ def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.
         getattr(implementation, name)(**CALLS[name], **options)
 
 
+def test_an_empty_batch_counts_as_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "MEMORY", 12)
+    contract.memory_fits("the result", (0, 1, 3), 4)
+    with pytest.raises(ValueError, match=r"the result would have shape \(0, 1, 4\) and 16 bytes, more than this machine's 12"):
+        contract.memory_fits("the result", (0, 1, 4), 4)
+
+
 def test_the_memory_of_an_algorithm_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight = X[0].astype("f4"), WEIGHT.astype("f4")
     for algorithm, what, shape, nbytes in (

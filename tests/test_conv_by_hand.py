@@ -341,3 +341,8 @@ def test_a_transposed_filter_of_one_pixel_with_output_padding(implementation: An
     g = [[[1, 2], [3, 4], [100, 100]]]
     grads = implementation.conv_transpose2d_backward(g, [[[1, 2], [3, 4]]], [[[[5]]]], dilation=2, output_padding=(1, 0))
     assert [grad.tolist() for grad in grads] == [[[[5, 10], [15, 20]]], [[[[30]]]], [210]]
+
+
+def test_a_transposed_filter_of_one_pixel_with_as_much_output_padding_as_padding(implementation: Any) -> None:
+    y = implementation.conv_transpose2d([[[1, 2, 3]]], [[[[7]]]], padding=(0, 1), output_padding=(0, 2), dilation=(1, 3))
+    assert y.tolist() == [[[14, 21, 0]]]  # as many as x has, but from the second on
