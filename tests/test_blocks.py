@@ -9,7 +9,7 @@ import pytest
 import contract
 import naive
 import vectorized
-from blocks import BENT, EDGES, PLAIN, Edge, check, convolution, of_dtype, run
+from blocks import BENT, EDGES, FILTERS_FLAT, PADDED, PLAIN, Edge, check, convolution, of_dtype, run
 from samples import small_integers
 from vectorized import ALGORITHMS, blocks, filters, flat, pointwise, strips
 
@@ -185,3 +185,17 @@ def test_flat_rows_are_zero_beside_the_image_and_nothing_is_left_of_older_scratc
         grid, places = columns.reshape(S, rows, lay.width), np.arange(S)[:, np.newaxis] * apart + np.arange(Q) * step
         assert np.array_equal(grid[..., :Q], np.pad(x[0], sides)[:, places].swapaxes(0, 1)), (a, Q)
         assert not np.isnan(grid).any(), (a, Q)
+
+
+@pytest.mark.parametrize(
+    ("options", "shapes"),
+    [(PADDED, [(2, 18, 4 * 5), (4, 2 + 6 * 5)]), (PLAIN, [(2, 18, 4 * 7), (4, 6 * 7 + 2), (2, 3, 4, 7)])],
+    ids=["as many windows as pixels", "fewer windows than pixels"],
+)
+def test_a_gradient_is_copied_where_its_windows_do_not_fill_flat_rows(
+    options: dict[str, Any], shapes: list[Shape], taken: list[Shape], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in FILTERS_FLAT:
+        monkeypatch.setattr(module, name, value)
+    run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 3, 2), options, 1))
+    assert taken[1:] == shapes  # after the columns that go back
