@@ -102,6 +102,8 @@ def test_a_dilation_or_stride_that_moves_nothing_is_valid(implementation: Any, n
         g = small_integers(got[0].shape)
         got, expected = (implementation.max_pool2d_backward(g, X, (1, 3), stride=1, **o) for o in (options, plain))
         assert np.array_equal(got, expected)
+    got, expected = (implementation.conv2d(X, WEIGHT[..., :1], dilation=(1, d)) for d in (n, 1))
+    assert np.array_equal(got, expected)
     across = {"stride": 1, "return_indices": True}
     got, expected = (implementation.max_pool2d(X, (3, 1), dilation=(1, d), **across) for d in (n, 1))
     assert all(map(np.array_equal, got, expected))
@@ -156,6 +158,13 @@ def test_memory_is_counted_to_the_byte(implementation: Any, monkeypatch: pytest.
         if implementation is vectorized and name == "conv2d":
             options["algorithm"] = "strips"  # im2col, which "auto" takes, would need memory for its columns too
         getattr(implementation, name)(**CALLS[name], **options)
+
+
+def test_an_empty_batch_counts_as_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "MEMORY", 12)
+    contract.memory_fits("the result", (0, 1, 3), 4)
+    with pytest.raises(ValueError, match=r"the result would have shape \(0, 1, 4\) and 16 bytes, more than this machine's 12"):
+        contract.memory_fits("the result", (0, 1, 4), 4)
 
 
 def test_the_memory_of_an_algorithm_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,17 @@
 """At the edges of blocks every path gives what naive gives, and in scratch memory full of NaN the same to the bit."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
+import contract
 import naive
 import vectorized
-from blocks import BENT, EDGES, PLAIN, Edge, check, convolution, of_dtype, run
+from blocks import BENT, EDGES, FILTERS_FLAT, PADDED, PLAIN, Edge, check, convolution, of_dtype, run
 from samples import small_integers
-from vectorized import ALGORITHMS, blocks, filters, pointwise, strips
+from vectorized import ALGORITHMS, blocks, filters, flat, pointwise, strips
 
 Shape = tuple[int, ...]
 each_edge = pytest.mark.parametrize("edge", EDGES, ids=[edge.name for edge in EDGES])
@@ -164,3 +166,36 @@ def test_a_block_takes_no_rows_but_its_own(taken: list[Shape], monkeypatch: pyte
         monkeypatch.setattr(strips, name, 1)
     vectorized.conv2d(small_integers((1, 3, 7, 9)), small_integers(FILTERS), **BENT, algorithm="strips")
     assert taken == 4 * [(1, 3, 3, 3, 5), (1, 18, 4)]
+
+
+@pytest.mark.parametrize("rows", [1, 2])  # the last tap of a single row reads behind the plane
+def test_flat_rows_are_zero_beside_the_image_and_nothing_is_left_of_older_scratch(rows: int) -> None:
+    def take(_: str, shape: Shape, dtype: Any) -> np.ndarray:
+        return np.full(shape, np.nan, dtype)
+
+    for W, S, step, apart, left, right in product(range(1, 6), range(1, 8), (1, 2, 3), (1, 2), range(5), range(5)):
+        room = W + left + right - apart * (S - 1) - 1
+        if room < 0:
+            continue
+        x, sides, Q = np.arange(1.0, rows * W + 1).reshape(1, rows, W), ((0, 0), (left, right)), room // step + 1
+        a = contract.conv2d(x, np.ones((1, 1, 1, S)), None, (1, step), sides, (1, apart), 1, "floor")
+        lay = flat.layout(a, rows, Q)
+        columns = take("columns", (1, 1, S, rows * lay.width), x.dtype)
+        flat.stretch_rows(lay, x, 0, columns, take)
+        grid, places = columns.reshape(S, rows, lay.width), np.arange(S)[:, np.newaxis] * apart + np.arange(Q) * step
+        assert np.array_equal(grid[..., :Q], np.pad(x[0], sides)[:, places].swapaxes(0, 1)), (a, Q)
+        assert not np.isnan(grid).any(), (a, Q)
+
+
+@pytest.mark.parametrize(
+    ("options", "shapes"),
+    [(PADDED, [(2, 18, 4 * 5), (4, 2 + 6 * 5)]), (PLAIN, [(2, 18, 4 * 7), (4, 6 * 7 + 2), (2, 3, 4, 7)])],
+    ids=["as many windows as pixels", "fewer windows than pixels"],
+)
+def test_a_gradient_is_copied_where_its_windows_do_not_fill_flat_rows(
+    options: dict[str, Any], shapes: list[Shape], taken: list[Shape], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in FILTERS_FLAT:
+        monkeypatch.setattr(module, name, value)
+    run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 3, 2), options, 1))
+    assert taken[1:] == shapes  # after the columns that go back

@@ -233,6 +233,17 @@ def test_every_other_algorithm_takes_a_stride_along_one_axis(algorithm: str, acr
     assert np.array_equal(whole(got, algorithm), y)
 
 
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("algorithm", [name for name in STRIDED if name != "pointwise"])
+def test_a_tap_that_steps_over_the_image_meets_zeros_alone(algorithm: str, across: bool) -> None:
+    weight, (step, sides) = np.array([[[[3.0, 5, 7]]]]), ((1, 3), ((0, 0), (3, 4)))  # the 7 meets cells -1, 2 and 5 of 0 and 1
+    x, y = np.array([[[1.0, 2]]]), np.array([[[0, 3 * 1 + 5 * 2, 0]]])
+    if not across:
+        x, y, weight, step, sides = x.mT, y.mT, weight.mT, step[::-1], sides[::-1]
+    got = vectorized.conv2d(x, weight, stride=step, padding=sides, algorithm=algorithm)
+    assert np.array_equal(whole(got, algorithm), y)
+
+
 @pytest.mark.parametrize("algorithm", STRIDED)
 def test_every_other_algorithm_takes_two_pixels_a_stride_apart(algorithm: str) -> None:
     y = vectorized.conv2d([[[1.0, 2], [3, 4], [5, 6]]], [[[[7.0]]]], [8.0], stride=(2, 1), algorithm=algorithm)
@@ -330,3 +341,8 @@ def test_a_transposed_filter_of_one_pixel_with_output_padding(implementation: An
     g = [[[1, 2], [3, 4], [100, 100]]]
     grads = implementation.conv_transpose2d_backward(g, [[[1, 2], [3, 4]]], [[[[5]]]], dilation=2, output_padding=(1, 0))
     assert [grad.tolist() for grad in grads] == [[[[5, 10], [15, 20]]], [[[[30]]]], [210]]
+
+
+def test_a_transposed_filter_of_one_pixel_with_as_much_output_padding_as_padding(implementation: Any) -> None:
+    y = implementation.conv_transpose2d([[[1, 2, 3]]], [[[[7]]]], padding=(0, 1), output_padding=(0, 2), dilation=(1, 3))
+    assert y.tolist() == [[[14, 21, 0]]]  # as many as x has, but from the second on

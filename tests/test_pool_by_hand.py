@@ -185,6 +185,8 @@ def test_channels_and_images_are_pooled_by_themselves(implementation: Any) -> No
     assert implementation.max_pool2d(x, 2).ravel().tolist() == [3, 7, 11, 15, 19, 23]
     y, indices = implementation.max_pool2d(-x, 2, return_indices=True)
     assert (y.ravel().tolist(), indices.ravel().tolist()) == ([0, -4, -8, -12, -16, -20], [0] * 6)
+    grad_x = implementation.max_pool2d_backward(np.arange(6).reshape(2, 3, 1, 1), -x, 2)
+    assert np.array_equal(grad_x, np.arange(6).reshape(2, 3, 1, 1) * [[1, 0], [0, 0]])
 
 
 def test_axes_are_not_swapped(implementation: Any) -> None:

@@ -100,7 +100,7 @@ def test_a_window_that_sees_nothing(kind: str) -> None:
     assert (y.tolist(), places.tolist()) == ([[[[lowest]]]], [[[[-1]]]])
 
 
-@pytest.mark.parametrize("kernel", [(1, 255), (1, 256), (256, 1), (5, 51), (16, 16), (40, 10), (10, 40)])
+@pytest.mark.parametrize("kernel", [(1, 129), (1, 255), (1, 256), (1, 257), (256, 1), (5, 51), (16, 16), (40, 10), (10, 40)])
 def test_a_window_of_more_taps_than_a_byte_can_count(kernel: tuple[int, int]) -> None:
     cells = kernel[0] * kernel[1]
     for place in (0, 1, 127, 128, 254, 255, cells - 1):
