@@ -86,6 +86,14 @@ def test_a_stride_that_leaves_one_window_is_valid(implementation: Any, n: int) -
         grad_x = implementation.max_pool2d_backward(one[:, :2], X, (2, 3), **options)
         assert np.array_equal(grad_x[:, :, :1, :2].sum((2, 3)), [[1, 1]])
         assert np.count_nonzero(grad_x) == 2
+        not_a_number = X.copy()
+        not_a_number[:, :, 0, 1] = np.nan
+        for x in (X, X.astype(object), not_a_number):
+            best, places = implementation.max_pool2d(x, (2, 3), **options, return_indices=True)
+            first, second = x[:, :, :1, :1], x[:, :, :1, 1:2]
+            wins = ~(first >= second).astype(bool)  # NaN is not less
+            np.testing.assert_array_equal(best, np.where(wins, second, first))
+            assert np.array_equal(places, wins)
 
 
 @pytest.mark.parametrize("n", ABSURD)

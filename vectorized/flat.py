@@ -115,7 +115,7 @@ def layout(a: Conv, P: int, Q: int) -> Layout:
         planes = []
         for taps, reach, apart in phases(a.weight.shape[2 + axis], a.dilation[axis], step[axis]):
             shift, first = divmod(reach - a.padding[axis][0], step[axis])
-            planes.append(Plane(taps, first, max(0, -((first - a.x.shape[2 + axis]) // step[axis])), shift, apart))
+            planes.append(Plane(taps, first, -((first - a.x.shape[2 + axis]) // step[axis]), shift, apart))
         axes.append(planes)
     rows, columns = axes
     return Layout(rows, columns, step, Q, max(Q, *(plane.cells for plane in columns)))

@@ -120,11 +120,12 @@ def max_pool2d_backward(
 
     def give_back(block: Block) -> None:
         planes, places = grad_x[block], winners[block]
+        if places.min() < 0:  # two taps, one on each side of the image: no window sees a cell
+            return
         n, c, H, W = planes.shape
-        sees = places >= 0 if places.min() < 0 else ...  # not the windows that saw nothing but padding
         places += np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
         flat = planes.reshape(-1)  # a view: a block is some whole images, or some channels of one
-        where, what = places[sees].reshape(-1), g[block][sees].reshape(-1)
+        where, what = places.reshape(-1), g[block].reshape(-1)
         if apart:
             flat[where] = what
         else:

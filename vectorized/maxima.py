@@ -92,5 +92,5 @@ def _one_by_one(a: Pool, x: Array, y: Array, places: Array) -> None:
 
 def _flat(row: slice, column: slice, width: int) -> Array:
     """Return the places ``p*W + q`` of a grid of cells."""
-    rows, columns = (np.arange(s.start, s.stop, s.step) for s in (row, column))
+    rows, columns = (np.array(range(s.start, s.stop, s.step or 1), np.int64) for s in (row, column))  # a step may be huge
     return np.asarray(rows[:, np.newaxis] * width + columns)
