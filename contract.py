@@ -197,22 +197,27 @@ def arrays(**named: Any) -> tuple[Any, ...]:
             array = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"{name} must be an array of numbers, its rows of one length, got {brief(value)}") from error
-        if array.dtype not in NUMERIC:
-            native = array.dtype.newbyteorder("=")
-            if native not in NUMERIC and native.kind != "O":
-                raise TypeError(
-                    f"{name} must hold float16, float32, float64, complex64, complex128, integers or objects that add and "
-                    f"multiply, got {array.dtype}"
-                )
-            if native.kind == "O" and (array.ndim == 0 or any(isinstance(v, NOT_NUMBERS) for v in array.flat)):
-                raise TypeError(f"{name} must be an array of numbers, got {brief(value)}")
-            array = array.astype(native, copy=False)
+        if array.dtype.kind not in "iufcO" or array.dtype not in NUMERIC:
+            array = unusual(name, value, array)
         kept[name] = array.dtype
         result.append(array)
     if len(set(kept.values())) > 1:
         listed = ", ".join(f"{name} {dtype}" for name, dtype in kept.items())
         raise TypeError(f"{', '.join(kept)} must share one dtype, got {listed}")
     return tuple(result)
+
+
+def unusual(name: str, value: Any, array: Array) -> Array:
+    """Return an array of objects as it is, and one of numbers in native byte order; refuse one that holds no numbers."""
+    native = array.dtype.newbyteorder("=") if array.dtype.kind in "iufcO" else None
+    if native is None or (native not in NUMERIC and native.kind != "O"):
+        raise TypeError(
+            f"{name} must hold float16, float32, float64, complex64, complex128, integers or objects that add and "
+            f"multiply, got {array.dtype}"
+        )
+    if native.kind == "O" and (array.ndim == 0 or any(isinstance(v, NOT_NUMBERS) for v in array.flat)):
+        raise TypeError(f"{name} must be an array of numbers, got {brief(value)}")
+    return array.astype(native, copy=False)
 
 
 NUMERIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")))
@@ -292,7 +297,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
         raise TypeError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {brief(value)}")
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {brief(value)}")
-    return value
+    return allowed[allowed.index(value)]  # a subclass of str may be equal, and not hashable
 
 
 def flag(name: str, value: Any) -> bool:

@@ -38,6 +38,8 @@ def kinds_of_array() -> Iterator[Row]:
     yield OPERATIONS, {"x": [[[1.0], [2.0, 3.0]]]}, ValueError, ragged
     yield CONVOLUTIONS, {"weight": WEIGHT > 0}, TypeError, f"weight {NUMBERS} bool"
     yield WITH_BIAS, {"bias": np.zeros(4, bool)}, TypeError, f"bias {NUMBERS} bool"
+    for strings in (np.dtypes.StringDType(), np.dtypes.StringDType(na_object=[])):  # which know no byte order, and no hash
+        yield OPERATIONS, {"x": np.array([[["a"]]], strings)}, TypeError, f"x {NUMBERS} {strings}"
     yield BACKWARD, {"grad_output": None}, TypeError, "grad_output must be an array of numbers, got None"
     yield MAXES, {"x": X + 0j}, TypeError, "x must have an ordered dtype: complex numbers have no maximum, got complex128"
     for dtype in ("int8", "uint64", "complex64"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import contract
+import naive
 import vectorized
 from contract import Pool
 from vectorized import running
@@ -98,6 +99,31 @@ def test_a_window_that_sees_nothing(kind: str) -> None:
     x = np.full((1, 1, 3, 3), 5, kind)
     y, places = vectorized.max_pool2d(x, (2, 2), padding=1, dilation=4, stride=1, return_indices=True)  # corners alone
     assert (y.tolist(), places.tolist()) == ([[[[lowest]]]], [[[[-1]]]])
+
+
+WIDER = [
+    (size, kernel, padding, dilation)
+    for size in product((1, 2), (1, 2, 3))
+    for kernel in product((1, 2, 3), (2, 4, 5, 6))
+    for dilation in product((1, 2), (1, 2))
+    for padding in product(*(range(k // 2 + 1) for k in kernel))
+    if all(d * (k - 1) < n + 2 * p for n, k, p, d in zip(size, kernel, padding, dilation, strict=True))
+]
+
+
+def test_a_window_wider_than_the_image() -> None:
+    """Beside the image a window meets the lowest number; below it there may be a whole row of them."""
+    random = np.random.default_rng(0)
+    for size, kernel, padding, dilation in WIDER:
+        x = random.choice([-np.inf, 1.0, 2.0], (2, 3, *size))
+        x[0, 0] = np.arange(x[0, 0].size).reshape(size)  # the last is the largest
+        given: dict[str, Any] = {"stride": 1, "padding": padding, "dilation": dilation}
+        ours, theirs = (f.max_pool2d(x, kernel, **given, return_indices=True) for f in (vectorized, naive))
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b, f"{size} {kernel} {given}")
+        g = random.integers(1, 9, ours[0].shape).astype(float)
+        ours, theirs = (f.max_pool2d_backward(g, x, kernel, **given) for f in (vectorized, naive))
+        np.testing.assert_array_equal(ours, theirs, f"{size} {kernel} {given}")
 
 
 @pytest.mark.parametrize("kernel", [(1, 129), (1, 255), (1, 256), (1, 257), (256, 1), (5, 51), (16, 16), (40, 10), (10, 40)])

@@ -65,14 +65,20 @@ def _first_column(a: Pool, row: Array, largest: Array, apart: int) -> Array:
 
 def _first_row(a: Pool, of_rows: Array, largest: Array, columns: Array, apart: int) -> Array:
     """Return, for each place, the way to the first tap that is the largest, by that of the first in each of its R rows."""
-    R = a.kernel[0]
-    rows = [slice(r * apart, r * apart + largest.size) for r in range(R)]
-    ways: Array = columns[rows[-1]] + columns.dtype.type(_way(a, R - 1, 0))
+    R, S = a.kernel
+    in_order = R == 1 or _way(a, 0, S - 1) < _way(a, 1, 0)  # every way to a row is longer than those to the row before
+
+    def of_row(r: int) -> Array:
+        below = slice(r * apart, r * apart + largest.size)
+        ways: Array = columns[below] + columns.dtype.type(_way(a, r, 0))
+        if r < R - 1 or not in_order:  # if it is in no row before, it is in the last
+            other = (of_rows[below] != largest).view(np.uint8).astype(ways.dtype, copy=False)
+            ways |= np.negative(other, out=other)  # all bits where it is not the largest: no way is longer
+        return ways
+
+    ways = of_row(R - 1)
     for r in range(R - 1):
-        other = (of_rows[rows[r]] != largest).view(np.uint8).astype(ways.dtype, copy=False)
-        np.negative(other, out=other)  # all bits where it is not the largest: no way is longer
-        other |= columns[rows[r]] + ways.dtype.type(_way(a, r, 0))
-        np.minimum(ways, other, out=ways)
+        np.minimum(ways, of_row(r), out=ways)
     return ways
 
 
