@@ -79,6 +79,16 @@ def _in_window(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis])
     return taps
 
 
+def _last_row_unasked(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis]) -> Array:  # noqa: ARG001
+    """Number the cells from a window's first on; its last row wins unasked if it lies below the image."""
+    height, width = v
+    rows, columns = (np.arange(axis.windows) * axis.stride - axis.low for axis in v)
+    last = (height.kernel - 1) * height.dilation
+    found = row * width.size + column
+    unasked = (rows[:, None] + last) * width.size + columns
+    return np.where(rows[:, None] + last >= height.size, np.minimum(found, unasked), found)
+
+
 def _by_height(self: Reference, row: Array, column: Array, v: tuple[Axis, Axis]) -> Array:  # noqa: ARG001
     found: Array = row * v[0].size + column
     return found
@@ -189,6 +199,14 @@ INDICES = (
     Bug("index in the batch", "indices count the cells of all planes before", MAX, "exact", indices(_in_batch)),
     Bug("index column by column", "indices count column by column", MAX, "geometry", indices(_column_major)),
     Bug("index by the height", "a row counts for as many cells as the image is high", MAX, "geometry", bend(index=_by_height)),
+    Bug(
+        "last row unasked",
+        "of a window wider than the image, the last row may win unasked where it lies below the image",
+        MAX,
+        "geometry",
+        bend(index=_last_row_unasked),
+        "an earlier state of vectorized",
+    ),
     Bug("indices int32", "indices are int32", MAX, "dtype", indices(lambda y, _: y.astype(np.int32))),
     Bug(
         "indices first",

@@ -159,7 +159,7 @@ def pool_planes(dilated: bool) -> tuple[Plane, ...]:
     """Return the planes of a pooling, the smallest first; where windows do not tile, both with and without a partial one."""
     sides = ((0, 0), (1, 1), (2, 2))
     alone = beside(axes(range(1, 7), range(1, 5), sides, range(1, 4 if dilated else 2)))
-    both = [*alone, *crossed(SIZES, sides[:2], range(1, 3 if dilated else 2)), *squares()]
+    both = [*alone, *crossed(SIZES, sides[:2], range(1, 3 if dilated else 2)), *squares(), *wider()]
     allowed = [plane for plane in both if all(2 * v.low <= v.kernel for v in plane[:2])]
     return smallest_first([*allowed, *(plane._replace(rounding="ceil") for plane in allowed)])
 
@@ -216,6 +216,13 @@ def crossed(sizes: tuple[Pair, ...], pads: tuple[Pair, ...], dilations: range) -
     for H, W in sizes:
         heights, widths = (axes(range(n, n + 1), range(1, 4), pads, dilations) for n in (H, W))
         yield from (Plane(h, w) for h, w in product(heights, widths))
+
+
+def wider() -> Iterator[Plane]:
+    """Yield planes of one or two pixels in padding, with windows next to each other that reach over both of its edges."""
+    for H, W in ((1, 2), (2, 1)):
+        heights, widths = (axes(range(n, n + 1), range(2, 6), ((1, 1), (2, 2)), range(1, 2)) for n in (H, W))
+        yield from (Plane(h, w) for h, w in product(heights, widths) if h.stride == w.stride == 1)
 
 
 def squares() -> Iterator[Plane]:
