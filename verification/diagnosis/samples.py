@@ -133,6 +133,7 @@ POOL: tuple[Recipe, ...] = (
     {"C": 2, "stride": 1},
     {"special": "-inf", "stride": 1},
     {"special": "-inf", "stride": 1, "dtype": np.float32},
+    {"H": 1, "W": 2, "C": 9, "S": 5, "stride": 1, "padding": (1, 2)},  # windows wider than the image, and rows below it
 )
 
 
