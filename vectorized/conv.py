@@ -18,7 +18,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import costs, fft, flat, gradients, pointwise, shifted, strips, winograd
+from vectorized import buffers, costs, fft, flat, gradients, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
 from vectorized.filters import Scratch, Take, as_rows, as_taps
 from vectorized.windows import output_sizes
@@ -133,6 +133,7 @@ def conv2d(
     names, shape = named(algorithm, accuracy), output_shape(a)
     chosen = choose(a, shape[2:], *names)
     y = np.empty(shape, contract.carrier(a.x.dtype))  # (N, K, P, Q)
+    buffers.hold_small(y.size)
     if y.size:  # an empty batch is done
         chosen.fill(a, y, chosen.prepare(a.weight, a.groups, y.dtype), Scratch().take)
     return result(a, y)
@@ -169,6 +170,7 @@ def conv2d_backward(
     dtype = contract.carrier(a.x.dtype)
     g = np.ascontiguousarray(g, dtype)  # (N, K, P, Q)
     grad_x, grad_w = np.empty(a.x.shape, dtype), np.empty(a.weight.shape, dtype)
+    buffers.hold_small(grad_x.size + g.size)
     gradients.input_gradient(a, g, grad_x)
     gradients.weight_gradient(a, g, a.x, grad_w)
     return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)

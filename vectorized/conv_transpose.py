@@ -14,7 +14,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv
-from vectorized import gradients, strips
+from vectorized import buffers, gradients, strips
 from vectorized.filters import Scratch, as_rows
 
 
@@ -49,6 +49,7 @@ def conv_transpose2d(
     """
     a = contract.conv_transpose2d(x, weight, bias, stride, padding, output_padding, dilation, groups)
     y = np.empty(_output_shape(a), contract.carrier(a.x.dtype))  # (N, K, P, Q)
+    buffers.hold_small(y.size)
     # a convolution of y would have a.x as its output; its gradient conjugates the filters, which is not wanted here
     gradients.input_gradient(_convolution(a, y)._replace(weight=a.weight.conj()), np.ascontiguousarray(a.x, y.dtype), y)
     if a.bias is not None:
@@ -89,6 +90,7 @@ def conv_transpose2d_backward(
     contract.memory_fits("the padded gradient", (*g.shape[:2], *sizes), dtype.itemsize)
     g, pixels = g.astype(dtype, copy=False), np.ascontiguousarray(a.x, dtype)
     grad_x, grad_w = np.empty(a.x.shape, dtype), np.empty(a.weight.shape, dtype)
+    buffers.hold_small(grad_x.size + g.size)
     strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), Scratch().take)
     gradients.weight_gradient(_convolution(a, g), pixels, g, grad_w)
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x

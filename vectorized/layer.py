@@ -11,6 +11,7 @@ import numpy as np
 
 import contract
 from contract import Array
+from vectorized import buffers
 from vectorized.conv import Algorithm, choose, named, output_shape, result
 from vectorized.filters import Scratch
 
@@ -54,6 +55,7 @@ class Conv2d:
         shape = output_shape(a)
         chosen = choose(a, shape[2:], *self._named, prepared=True)
         y = np.empty(shape, contract.carrier(a.x.dtype))  # (N, K, P, Q)
+        buffers.hold_small(y.size)
         if y.size:  # an empty batch is done
             if chosen not in self._prepared:  # two threads may both prepare them: they come out the same
                 self._prepared[chosen] = chosen.prepare(a.weight, a.groups, y.dtype)

@@ -13,6 +13,7 @@ import numpy as np
 
 import contract
 from contract import Array, Pool, lowest
+from vectorized import buffers
 from vectorized.maxima import maxima_and_places
 from vectorized.running import Block, plane_blocks, pooled
 from vectorized.threads import each
@@ -116,11 +117,12 @@ def max_pool2d_backward(
     winners = _fill_with_indices(a, np.empty(g.shape, a.x.dtype))
     grad_x = np.zeros(a.x.shape, contract.carrier(a.x.dtype))  # (N, C, H, W)
     g = g.astype(grad_x.dtype, copy=False)
+    buffers.hold_small(grad_x.size)
     apart = all(s >= contract.reach(k, d) for s, k, d in zip(a.stride, a.kernel, a.dilation, strict=True))  # no shared cells
 
     def give_back(block: Block) -> None:
         planes, places = grad_x[block], winners[block]
-        if places.min() < 0:  # two taps, one on each side of the image: no window sees a cell
+        if max(a.dilation) > 1 and places.min() < 0:  # two taps, one on each side of the image: no window sees a cell
             return
         n, c, H, W = planes.shape
         places += np.arange(n * c).reshape(n, c, 1, 1) * (H * W)  # within the block
