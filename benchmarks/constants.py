@@ -7,6 +7,7 @@ Only their ratios decide what ``"auto"`` takes. Where they differ much from the 
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import linear_regression, median
 from typing import Any
 
@@ -58,10 +59,30 @@ def scattered() -> float:
     return measure(lambda: places @ taps) / (36 * 2**16)
 
 
-def add() -> float:
-    """Return what a value takes that is added to another, both in the cache."""
+def add() -> tuple[float, float]:
+    """Return what a value takes that is added to another, both in the cache, and what a run of them takes besides."""
     x, y = np.ones((2, 2**18), np.float32)
-    return measure(lambda: np.add(x, y, out=y)) / x.size
+    each = measure(lambda: np.add(x, y, out=y)) / x.size
+    rows, others = np.ones((2, 1024, 4, 49), np.float32)[:, :, 0]
+    return each, measure(lambda: np.add(rows, others, out=others)) / len(rows) - 49 * each
+
+
+def step() -> tuple[float, float]:
+    """Return what einsum takes for a value that it multiplies and adds, and what a run of them takes besides."""
+    lengths, costs_of = (32, 64, 128, 256, 512), []
+    for n in lengths:
+        x, taps, out = (np.ones((*size, n), np.float32) for size in ((14, 14), (3, 3), (12, 12)))
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (0, 1))  # (12, 12, n, 3, 3)
+        call = partial(np.einsum, "pqcrs,rsc->pqc", windows, taps, out=out)
+        costs_of.append(measure(call) / (9 * out.size))
+    fit = linear_regression([1 / n for n in lengths], costs_of)
+    return fit.intercept, fit.slope
+
+
+def turned() -> float:
+    """Return what a value takes that is turned round, so that channels stand next to each other."""
+    x, out = np.ones((256, 28 * 28), np.float32), np.empty((28 * 28, 256), np.float32)
+    return measure(lambda: np.copyto(out, x.T)) / x.size
 
 
 def call() -> float:
@@ -73,10 +94,11 @@ def call() -> float:
 def main() -> None:
     """Measure and print."""
     with threadpool_limits(1):
-        (multiply, small), (copied, run, dealt) = product(), copy()
+        (multiply, small), (copied, run, dealt), (added, short), (fused, run_of_steps) = product(), copy(), add(), step()
         measured = {
             "MULTIPLY": multiply, "SMALL": small, "COPY": copied, "RUN": run, "DEALT": dealt,
-            "SCATTERED": scattered(), "ADD": add(), "CALL": call(),
+            "SCATTERED": scattered(), "ADD": added, "SHORT": short, "FUSED": fused, "STEP": run_of_steps, "TURNED": turned(),
+            "CALL": call(),
         }  # fmt: skip
     print(f"{'':10}{'here':>10}{'model':>10}   nanoseconds; SMALL and DEALT are lengths")
     for name, value in measured.items():

@@ -15,14 +15,27 @@ import contract
 import naive
 import vectorized
 from samples import small_integers
-from vectorized import avg_pool, costs, flat, gradients, max_pool, pointwise, running, shifted, strips, winograd
+from vectorized import (
+    avg_pool,
+    channels_last,
+    costs,
+    flat,
+    gradients,
+    lines,
+    max_pool,
+    pointwise,
+    running,
+    shifted,
+    strips,
+    winograd,
+)
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
 from verification.outcome import Log
 
 SIZES = ((strips, "STRIP_BYTES"), (shifted, "STRIP_BYTES"), (flat, "STRIP_BYTES"), (winograd, "BLOCK_BYTES"))
-SIZES += ((running, "BLOCK_BYTES"),)
+SIZES += ((running, "BLOCK_BYTES"), (channels_last, "STRIP_BYTES"))
 ITEM = 8  # bytes: all data are float64 or int64
 BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
@@ -131,8 +144,10 @@ def convolutions() -> Iterator[Edge]:
             yield Edge(f"strips rows {P}", case, strips, 3 * row, {(strips, "block_columns"): each})
             yield Edge(f"strips rows {P}, bias apart", case, strips, 3 * row, {(strips, "block_columns"): each}, BIAS_APART)
             a = contract.conv2d(*case.arguments.values(), *(_options(case)))
-            wide = flat.layout(a, P, 5).width
-            yield Edge(f"flat rows {P}", case, flat, 3 * (18 + 4) * wide * ITEM, {(flat, "stretch_rows"): each})
+            lay = flat.layout(a, P, 5)
+            yield Edge(f"flat rows {P}", case, flat, 3 * (18 + 4) * lay.width * ITEM, {(flat, "stretch_rows"): each})
+            stretched = {(lines, "stretch_lines"): 2 * sum(_planes(options, rows) for rows in _cut(P))}
+            yield Edge(f"lines rows {P}", case, flat, 3 * (3 * 2 + 4 * 3) * lay.width * ITEM, stretched)
             if options is not BENT:
                 width = a.x.shape[3] + sum(a.padding[1])
                 yield Edge(f"shifted rows {P}", case, shifted, 3 * 2 * 4 * width * ITEM, {(shifted, "products"): each})
@@ -140,8 +155,14 @@ def convolutions() -> Iterator[Edge]:
             case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), options, N=n)
             yield Edge(f"strips images {n}", case, strips, 2 * 4 * row, {(strips, "block_columns"): -(-n // 2)})
             case = convolution("conv2d", (4, 5), (2 * n, 3 * n, 3, 2, n), options)
-            wide = flat.layout(contract.conv2d(*case.arguments.values(), *(_options(case))), 4, 5).width
-            yield Edge(f"flat groups {n}", case, flat, 2 * 4 * (12 + 3) * wide * ITEM, {(flat, "stretch_rows"): 2 * -(-n // 2)})
+            lay, each = flat.layout(contract.conv2d(*case.arguments.values(), *(_options(case))), 4, 5), 2 * -(-n // 2)
+            plane = 4 * lay.width * ITEM
+            yield Edge(f"flat groups {n}", case, flat, 2 * (12 + 3) * plane, {(flat, "stretch_rows"): each})
+            stretched = {(lines, "stretch_lines"): each * _planes(options, 4)}
+            yield Edge(f"lines groups {n}", case, flat, 2 * (2 * 2 + 3 * 3) * plane, stretched)
+            case = convolution("conv2d", (4, 5), (n, 2 * n, 3, 2, n), options)
+            seen = {(channels_last, "windows_of"): each if n > 1 else 1}  # two images of one channel make a block
+            yield Edge(f"channels_last channels {n}", case, channels_last, 2 * _channel(case, 4 * 5 * 2), seen)
     case = convolution("conv2d", (4, 5), (3, 4, 3, 2, 1), PLAIN)  # a row is more than a block: rows one by one
     yield Edge("shifted single rows", case, shifted, 1, {(shifted, "products"): 2 * 4})
     for options in (PLAIN, BENT):  # and those that have no blocks
@@ -162,6 +183,26 @@ def convolutions() -> Iterator[Edge]:
         yield Edge(f"winograd{m} one channel, ten filters", case, winograd, winograd.BLOCK_BYTES, {(winograd, "gather"): 2})
 
 
+def _cut(P: int) -> list[int]:
+    """Return how many rows the blocks have that P rows are cut into, three at most in each."""
+    return [-(-P * (n + 1) // -(-P // 3)) - -(-P * n // -(-P // 3)) for n in range(-(-P // 3))]
+
+
+def _planes(options: dict[str, Any], rows: int) -> int:
+    """Return from how many planes three lines read so many rows of windows: each from one of its own if they reach further."""
+    stride, dilation = options.get("stride", (1, 1))[0], options.get("dilation", (1, 1))[0]
+    if stride == 2:  # lines 0 and 2 are a row apart
+        return 2
+    return 1 if rows >= 2 * dilation else 3
+
+
+def _channel(case: Case, results: int) -> int:
+    """Return the bytes of a padded channel, and of so many results."""
+    sides = case.options.get("padding", ((0, 0), (0, 0)))
+    height, width = (n + sum(p) for n, p in zip(case.arguments["x"].shape[2:], sides, strict=True))
+    return (height * width + results) * ITEM
+
+
 def _options(case: Case) -> Iterator[Any]:
     """Yield the options of a convolution in the contract's order."""
     yield from map(case.option, ("stride", "padding", "dilation", "groups", "rounding"))
@@ -169,14 +210,23 @@ def _options(case: Case) -> Iterator[Any]:
 
 BY_COLUMNS = ((costs, "turn", lambda *_: np.inf), (costs, "cheapest", lambda names, _: names[0]))
 TURNED = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[0]))
-FILTERS_FLAT = ((costs, "turn", lambda *_: np.inf), (costs, "cheapest", lambda names, _: names[-1]))
-FLAT = ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), (costs, "cheapest", lambda names, _: names[-1]))
+
+
+def _taking(name: str) -> tuple[ModuleType, str, Any]:
+    """Return what takes one algorithm where it can be taken, and the first of all where not."""
+    return costs, "cheapest", lambda names, _: name if name in names else names[0]
+
+
+FILTERS_LINES, FILTERS_VECTORS = (((costs, "turn", lambda *_: np.inf), _taking(name)) for name in ("lines", "channels_last"))
+FLAT, LINES, VECTORS = (
+    ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), _taking(name)) for name in ("flat", "lines", "channels_last")
+)
 
 
 def backwards() -> Iterator[Edge]:
     """Yield the edges of both backward passes and of the transposed convolution, which share the blocks of ``strips``."""
     columns, back, forward = (gradients, "block_columns"), (gradients, "add_back"), (strips, "block_columns")
-    for name, way in (("turned", TURNED), ("flat", FLAT)):
+    for name, way in (("turned", TURNED), ("flat", FLAT), ("lines", LINES)):
         for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, PADDED, BENT) for P in around(3)):
             case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
             yield Edge(f"backward, {name}, groups {G}, rows {P}", case, strips, 3 * 36 * 5 * ITEM, {back: 0}, way)
@@ -184,9 +234,15 @@ def backwards() -> Iterator[Edge]:
             yield Edge(f"backward, {name}, in flat rows, groups {G}, rows {P}", case, flat, 3 * flat_row, {back: 0}, way)
     for G, options, P in ((G, options, P) for G in (1, 2) for options in (PLAIN, BENT) for P in around(3)):
         case = convolution("conv2d_backward", (P, 5), (4, 6, 3, 3, G), options)
-        row = (9 * 4 // G + 6 // G) * (5 if options is BENT else 7) * ITEM  # flat rows of 7 pixels; of 13, every third
-        each = {(flat, "stretch_rows"): 2 * G * -(-P // 3) if G > 1 else 0}  # one group is no case for flat rows
-        yield Edge(f"backward, filters in flat rows, groups {G}, rows {P}", case, flat, 3 * row, each, FILTERS_FLAT)
+        row = (3 * 4 // G + 6 // G) * (5 if options is BENT else 7) * ITEM  # flat rows of 7 pixels; of 13, every third
+        each = {(lines, "stretch_lines"): 2 * G * sum(_planes(options, n) for n in _cut(P)) if G > 1 else 0}  # or by columns
+        yield Edge(f"backward, filters by lines, groups {G}, rows {P}", case, flat, 3 * row, each, FILTERS_LINES)
+    for n, options in ((n, options) for n in around(2) for options in (PADDED, BENT)):
+        case = convolution("conv2d_backward", (4, 5), (n, 2 * n, 3, 2, n), options)
+        each, channel = {(channels_last, "windows_of"): 2 * -(-n // 2) if n > 1 else 0}, _channel(case, 4 * 5 * 2)
+        yield Edge(f"backward, filters as vectors, channels {n}", case, channels_last, 2 * channel, each, FILTERS_VECTORS)
+        case = convolution("conv2d_backward", (4, 5), (n, n, 3, 3, n), options)
+        yield Edge(f"backward, vectors, channels {n}", case, channels_last, 2 * channel, {back: 0}, VECTORS)
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):
         row = 4 * 3 * 2 * 5 * ITEM
         transposed = {k: v for k, v in options.items() if k != "rounding"} | ({"padding": (2, 1)} if options else {})

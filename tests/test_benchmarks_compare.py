@@ -108,7 +108,9 @@ def test_the_constants_are_measured(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(constants, "SECONDS", 0.0)
     constants.main()
     lines = capsys.readouterr().out.splitlines()
-    assert " ".join(line.split()[0] for line in lines[1:]) == "MULTIPLY SMALL COPY RUN DEALT SCATTERED ADD CALL"
+    assert " ".join(line.split()[0] for line in lines[1:]) == (
+        "MULTIPLY SMALL COPY RUN DEALT SCATTERED ADD SHORT FUSED STEP TURNED CALL"
+    )
 
 
 def test_algorithms_take_part_by_one_word(tmp_path: Path) -> None:

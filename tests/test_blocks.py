@@ -9,9 +9,9 @@ import pytest
 import contract
 import naive
 import vectorized
-from blocks import BENT, EDGES, FILTERS_FLAT, PADDED, PLAIN, Edge, check, convolution, of_dtype, run
+from blocks import BENT, EDGES, FILTERS_LINES, PADDED, PLAIN, Edge, check, convolution, of_dtype, run
 from samples import small_integers
-from vectorized import ALGORITHMS, blocks, filters, flat, pointwise, strips
+from vectorized import ALGORITHMS, blocks, filters, flat, lines, pointwise, strips
 
 Shape = tuple[int, ...]
 each_edge = pytest.mark.parametrize("edge", EDGES, ids=[edge.name for edge in EDGES])
@@ -122,6 +122,23 @@ TAKEN: list[tuple[str, str, Shape, Shape, dict[str, Any], int, list[Shape]]] = [
     ("one tap needs no dealing", "strips", IMAGES, (4, 3, 3, 1), {"stride": 2}, 35, [(2, 9, 3 * 5)]),
     ("one window takes no step", "flat", (1, 2, 3, 2), FLAT, {"stride": 9}, 0, [(1, 12, 2), (2, 7), (1, 2, 2)]),
     ("windows in rows as they are", "flat", (1, 2, 5, 6), FLAT, {**DOWN, "padding": 1}, 0, [(1, 12, 3 * 7), (2, 29), (2, 22)]),
+    ("one window takes no step", "lines", (1, 2, 3, 2), FLAT, {"stride": 9}, 0, [(1, 2, 2), *[(2, 2, 2), (1, 1, 2, 2)] * 3]),
+    (
+        "two planes of windows in rows as they are",
+        *("lines", (1, 2, 5, 6), FLAT, {**DOWN, "padding": 1}, 0),
+        [(2, 2, 7 * (3 + 1)), (1, 2, 2, 7 * (3 + 1)), (2, 2, 7 * 3), (1, 1, 2, 7 * 3)],
+    ),
+    ("no two rows alike", "channels_last", IMAGES, (6, 1, 3, 2), {"groups": 3}, 0, [(2, 7, 9, 3), (2, 5, 8, 2, 3)]),
+    (
+        "gaps between many",
+        "channels_last",
+        (1, 65, 4, 4),
+        (65, 1, 3, 3),
+        {"groups": 65},
+        0,
+        [(1, 4, 4, 65), (1, 2, 2, 1, 65 + 16)],
+    ),
+    ("no gaps", "channels_last", (1, 64, 4, 4), (64, 1, 3, 3), {"groups": 64}, 0, [(1, 4, 4, 64), (1, 2, 2, 1, 64)]),
     ("pixels as they stand", "pointwise", IMAGES, (6, 3, 1, 1), PLAIN, 99, []),
     ("more results than pixels, and a row of ones", "pointwise", IMAGES, (7, 3, 1, 1), PLAIN, 21, [(3 + 1, 7, 9)] * 2),
     ("too many filters for the ones", "pointwise", IMAGES, (7, 3, 1, 1), PLAIN, 20, []),
@@ -180,22 +197,24 @@ def test_flat_rows_are_zero_beside_the_image_and_nothing_is_left_of_older_scratc
         x, sides, Q = np.arange(1.0, rows * W + 1).reshape(1, rows, W), ((0, 0), (left, right)), room // step + 1
         a = contract.conv2d(x, np.ones((1, 1, 1, S)), None, (1, step), sides, (1, apart), 1, "floor")
         lay = flat.layout(a, rows, Q)
-        columns = take("columns", (1, 1, S, rows * lay.width), x.dtype)
-        flat.stretch_rows(lay, x, 0, columns, take)
-        grid, places = columns.reshape(S, rows, lay.width), np.arange(S)[:, np.newaxis] * apart + np.arange(Q) * step
-        assert np.array_equal(grid[..., :Q], np.pad(x[0], sides)[:, places].swapaxes(0, 1)), (a, Q)
+        columns = take("columns", (2, 1, 1, S, rows * lay.width), x.dtype)
+        flat.stretch_rows(lay, x, 0, columns[0], take)
+        lines.stretch_lines(lay, lay.rows[0], x, 0, columns[1, 0])
+        grid, places = columns.reshape(2, S, rows, lay.width), np.arange(S)[:, np.newaxis] * apart + np.arange(Q) * step
+        for one in grid:
+            assert np.array_equal(one[..., :Q], np.pad(x[0], sides)[:, places].swapaxes(0, 1)), (a, Q)
         assert not np.isnan(grid).any(), (a, Q)
 
 
 @pytest.mark.parametrize(
     ("options", "shapes"),
-    [(PADDED, [(2, 18, 4 * 5), (4, 2 + 6 * 5)]), (PLAIN, [(2, 18, 4 * 7), (4, 6 * 7 + 2), (2, 3, 4, 7)])],
+    [(PADDED, [(4, 3, (4 + 2) * 5)]), (PLAIN, [(2, 3, 4, 7), (4, 3, (4 + 2) * 7)])],
     ids=["as many windows as pixels", "fewer windows than pixels"],
 )
 def test_a_gradient_is_copied_where_its_windows_do_not_fill_flat_rows(
     options: dict[str, Any], shapes: list[Shape], taken: list[Shape], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name, value in FILTERS_FLAT:
+    for module, name, value in FILTERS_LINES:
         monkeypatch.setattr(module, name, value)
     run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 3, 2), options, 1))
     assert taken[1:] == shapes  # after the columns that go back

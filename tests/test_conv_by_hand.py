@@ -252,9 +252,11 @@ def test_every_other_algorithm_takes_two_pixels_a_stride_apart(algorithm: str) -
 
 THREE = {"x": np.ones((1, 4, 4)), "weight": np.ones((1, 1, 3, 3))}
 NUMBERS = {name: array.astype("i8") for name, array in THREE.items()}
+DEPTHWISE = "takes depthwise layers alone, of one channel for each group"
 KERNELS = "takes 3x3 filters with stride 1 and dilation 1 alone, got"
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("pointwise", {**THREE, "weight": np.ones((1, 1, 3, 2))}, "takes 1x1 filters alone, got 3x2"),
+    ("channels_last", {**THREE, "x": np.ones((2, 3, 3)), "weight": np.ones((1, 2, 3, 3))}, f"{DEPTHWISE}, got 2"),
     ("shifted", {**THREE, "stride": (1, 2), "rounding": "floor"}, "takes stride 1 alone, got (1, 2)"),
     ("fft", NUMBERS, "takes float and complex alone, got int64"),
     ("winograd2", NUMBERS, "takes float and complex alone, got int64"),

@@ -15,7 +15,7 @@ from benchmarks.layers import LAYERS
 from contract import Conv
 from vectorized import ALGORITHMS, costs
 from vectorized.conv import choose, output_shape
-from vectorized.costs import SPILLED
+from vectorized.costs import SPILLED, SPREAD
 
 CONVOLUTIONS = [layer for layer in LAYERS if layer.operation == "conv2d"]
 EXTREMES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -62,7 +62,22 @@ LAYER_CASES = [
 EXTREME_CASES = [of(*sizes, dtype) for sizes in EXTREMES.values() for dtype in (np.float32, np.complex128, np.int8)]
 CASE = of((2, 4, 6, 7), (6, 2, 3, 2), {"groups": 2, "padding": ((1, 0), (2, 1)), "stride": (1, 2)})
 SHAPE = costs.Shape(
-    N=2, C=4, K=6, G=2, taps=6, P=5, Q=5, pixels=70, width=10, bare=7, itemsize=4, stride=(1, 2), prepared=True, cores=7
+    N=2,
+    C=4,
+    K=6,
+    G=2,
+    R=3,
+    S=2,
+    P=5,
+    Q=5,
+    pixels=70,
+    width=10,
+    bare=7,
+    itemsize=4,
+    stride=(1, 2),
+    dilation=(1, 1),
+    prepared=True,
+    cores=7,
 )
 FRESH = SHAPE._replace(prepared=False)
 
@@ -127,7 +142,7 @@ def test_numpys_share_is_one_cores_or_shared_out(monkeypatch: pytest.MonkeyPatch
     assert costs.Work(10, 40).time(2) == 50 / 2 + 3  # less than 10/2 + 40
 
 
-CONSTANTS = ("MULTIPLY", "SMALL", "COPY", "RUN", "SCATTERED", "ADD", "CALL")
+CONSTANTS = ("MULTIPLY", "SMALL", "COPY", "RUN", "SCATTERED", "ADD", "SHORT", "FUSED", "STEP", "TURNED", "CALL")
 UNIT = SHAPE._replace(stride=(1, 1))
 
 
@@ -155,6 +170,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         ("strips", 3 * (2 * 6) * (5 * 5) * 4),
         ("im2col", 3 * (2 * 6) * (5 * 5) * 4),
         ("flat", 3 * (2 * 6) * (5 * 5) * 4),  # a stride of two makes four of seven pixels: windows are more
+        ("lines", (3 * 3) * (2 * 2) * (7 * 5) * 4),  # of all lines with seven rows of pixels
+        ("channels_last", 0),  # no product of matrices
         ("shifted", 3 * 2 * (5 * 10) * 4 * 6),
         ("fft", 3 * 2 * (2 * 70) * 2 / 2 * 8),  # complex numbers for half of the pixels
         ("winograd2", 3 * 2 * (3 * 4) * 4 * 4**2),  # tiles of 4 by 4: 3 by 3 of them, and a column more
@@ -174,7 +191,9 @@ def test_how_many_multiplications_there_are(name: str, multiplications: int, alo
         ("pointwise", 2 * 4 * 25, 2 * 4 * 25 / 5),
         ("strips", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),  # padded pixels one by one, and columns
         ("im2col", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6 * 5)),
-        ("flat", 2 * 4 * (70 + 6 * 25), 2 * 4 * (70 / 5 + 6)),
+        ("flat", 2 * 4 * (50 + 6 * 25), 2 * 4 * (50 / 5 + 6)),  # of the pixels, two planes of five rows are read
+        ("lines", 2 * 4 * (70 + 2 * 7 * 5), 2 * 4 * (70 / 5 + 2 + 2 * 2)),  # zeros at both ends, too
+        ("channels_last", 0, 0),
         ("shifted", 2 * 4 * 70 + 2 * 6 * 25, 2 * 4 * 70 / 5 + 2 * 6 * 5),
         ("fft", 0, 0),
         ("winograd2", SPILLED * (2 * (4 * 70 + 6 * 25) + 4 * 16 * 24), SPILLED * (2 * (4 * 70 + 6 * 25) / 5 + 2 * 4 * 16)),
@@ -201,7 +220,9 @@ def test_without_a_stride_pixels_are_copied_in_rows_or_not_at_all(alone: Callabl
         ("pointwise", 2, 2),
         ("strips", 1, 2 * 4 * 6 * 25 * 4 / 480),
         ("im2col", 1 - 1 / 2, 2 * 4 * 6 * 25 * 4 / 480 - 1 / 2),
-        ("flat", 2 * 2, 2 * (2 * 4 * 6 * 25 * 4 / 480)),
+        ("flat", 3 * 2, 3 * (2 * 4 * 6 * 25 * 4 / 480)),  # taps of two columns in turn make two planes
+        ("lines", (2 + 2 / 3) * 2, (2 + 2 / 3) * (2 * (4 * 2 + 6 * 3) * 7 * 5 * 4 / 480)),  # a third for each tap of a line
+        ("channels_last", 3, 3 * (2 * (4 * 70 + 6 * 25) * 4 / 480)),
         ("shifted", 2 * 6, 2 * 6),
         ("fft", 4, 4),
         ("winograd2", SPILLED * 10 * 2, SPILLED * 10 * (24 * 16 * (4 + 6) * 4 / (2 * 480))),
@@ -212,9 +233,9 @@ def test_how_many_calls_there_are(
     name: str, calls: float, more: float, alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone("CALL")
-    assert costs.COSTS[name](SHAPE).rest == calls
+    assert costs.COSTS[name](SHAPE).rest == rounded(calls)
     monkeypatch.setattr(costs, "STRIP_BYTES", 480)
-    assert costs.COSTS[name](SHAPE).rest == more
+    assert costs.COSTS[name](SHAPE).rest == rounded(more)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +245,12 @@ def test_how_many_calls_there_are(
         ("fft", "ADD", 2 * (4 + 6) * 70 * 5 * log2(70), 6 * 2 * 70 * 5 * log2(70)),
         ("winograd2", "MULTIPLY", SPILLED * 2 * (4 * 16 + 6 * 4) * 16 * 24, SPILLED * 9 * 6 * 2 * 16),
         ("winograd4", "MULTIPLY", SPILLED * 2 * (4 * 36 + 6 * 16) * 36 * 12, SPILLED * 9 * 6 * 2 * 36),
+        ("lines", "ADD", 2 * 6 * 3 * (5 * 5), 0),
+        ("lines", "SHORT", 2 * 6 * 3, 0),
+        ("lines", "SCATTERED", 2 * 4 * 2 * 7 * 3 / 2, 0),
+        ("channels_last", "FUSED", 2 * 6 * 25 * 6, 0),
+        ("channels_last", "STEP", 2 * 6 * 25 * 6 / 4, 0),  # four channels a step
+        ("channels_last", "TURNED", 2 * (4 * 70 + 6 * 25), 0),
         ("flat", "SCATTERED", 2 * 4 * 6 * 5 * 3 / 2, 0),  # three columns of padding, of which a tap meets half
         ("winograd2", "SCATTERED", 0, SPILLED * 6 * 2 * 16),
         ("winograd4", "SCATTERED", 0, SPILLED * 6 * 2 * 36),
@@ -237,11 +264,74 @@ def test_what_else_is_counted(name: str, constant: str, count: float, once: floa
 
 def test_flat_rows_of_more_pixels_than_windows_cost_more_and_are_copied(alone: Callable[[str], None]) -> None:
     wide = SHAPE._replace(bare=11)  # six of them with a stride of two
-    for name, flat in (("COPY", 2 * 4 * (70 + 6 * 5 * 6) + 2 * 6 * 25), ("RUN", 2 * 4 * (70 / 5 + 6) + 2 * 6 * 5)):
+    for name, flat in (("COPY", 2 * 4 * (60 + 6 * 5 * 6) + 2 * 6 * 25), ("RUN", 2 * 4 * (60 / 5 + 6) + 2 * 6 * 5)):
         alone(name)
         assert costs.flat(wide).rest == flat
     alone("MULTIPLY")
     assert costs.flat(wide).product == 3 * (2 * 6) * (5 * 6) * 4
+
+
+def test_lines_of_a_stride_are_in_planes_and_their_sums_are_written(alone: Callable[[str], None]) -> None:
+    alone("ADD")
+    assert costs.lines(SHAPE).product == 2 * (2 * 6 * 3 * 7 * 5)
+    strided = SHAPE._replace(stride=(2, 2))  # five rows for two lines, and six for one
+    assert costs.lines(strided).product == 2 * (2 * 6 * 3 * (5 + 6) / 2 * 5)
+    alone("CALL")
+    assert costs.lines(strided).rest == rounded(2 * (1 + 2 * (1 + 2 / 3)))
+    assert costs.flat(strided).rest == 2 * (1 + 2 * 2)
+    alone("RUN")
+    assert costs.lines(strided).rest == 2 * 4 * (70 / 5 + 2 + 2 * 2 * 2)
+
+
+@pytest.mark.parametrize(
+    ("stride", "dilation", "rows", "planes"),  # of three lines and five windows
+    [(1, 2, 5 + 4, 1), (1, 3, 3 * 5, 3), (2, 2, 5 + 2, 1), (2, 4, 5 + 4, 1), (2, 6, 3 * 5, 3), (2, 3, 2 * 5 + 3, 2)],
+)
+def test_lines_that_reach_far_have_planes_of_their_own(
+    stride: int, dilation: int, rows: int, planes: int, alone: Callable[[str], None]
+) -> None:
+    far = SHAPE._replace(stride=(stride, 1), dilation=(dilation, 1), bare=5, width=5)  # five windows fill a row
+    alone("MULTIPLY")
+    assert costs.lines(far).product == 2 * 6 * 3 * (rows / planes) * 5 * 4
+    alone("RUN")
+    assert costs.lines(far).rest == 2 * 4 * (min(70, rows * 5) / (rows * 5) + 2 + 2 * 2 * planes)
+
+
+def test_pixels_that_fill_flat_rows_are_one_run_and_no_more_wraps_than_a_row(alone: Callable[[str], None]) -> None:
+    for bare, run in ((5, 3 * 5), (4, 4), (6, 3 * 6)):  # three lines read fifteen rows
+        shape = UNIT._replace(bare=bare)
+        alone("RUN")
+        assert costs.dealt(shape, max(5, bare), 3) == rounded(2 * 4 * 3 * max(5, bare) / run)
+    alone("COPY")
+    assert costs.dealt(UNIT, 5, 3) == 2 * 4 * 15
+    assert costs.dealt(UNIT, 5, 99) == 2 * 4 * 70  # there are no more
+    alone("SCATTERED")
+    narrow = UNIT._replace(width=99, bare=5)
+    assert costs.flat(narrow).rest == 2 * 4 * 6 * 5 * 5
+    assert costs.lines(narrow).rest == 2 * 4 * 2 * 7 * 5
+
+
+def test_columns_of_single_windows_are_copied_down_the_image(alone: Callable[[str], None]) -> None:
+    alone("RUN")
+    assert costs.strips(UNIT._replace(Q=1)).rest == 2 * 4 * (7 + 6 * 1)  # five windows below each other
+    assert costs.strips(UNIT._replace(Q=2)).rest == 2 * 4 * (7 + 6 * 5)
+
+
+def test_lines_of_dense_layers_and_of_wide_images_cost_more(alone: Callable[[str], None]) -> None:
+    alone("MULTIPLY")
+    assert costs.lines(SHAPE._replace(G=1)).product == SPREAD * 2 * costs.lines(SHAPE).product
+    alone("CALL")
+    assert costs.lines(SHAPE._replace(G=1)).rest == SPREAD * costs.lines(SHAPE).rest
+    alone("COPY")
+    assert costs.lines(SHAPE._replace(bare=11)).rest == 2 * 4 * (70 + 2 * 7 * 6) + 2 * 6 * 25
+
+
+def test_in_blocks_there_are_fewer_channels_next_to_each_other(
+    alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone("STEP")
+    monkeypatch.setattr(costs, "STRIP_BYTES", 480)
+    assert costs.channels_last(SHAPE).rest == rounded(2 * 6 * 25 * 6 / (2 * 4 / (2 * (4 * 70 + 6 * 25) * 4 / 480)))
 
 
 @pytest.mark.parametrize(("nbytes", "columns", "count"), [(2**20, 25, 2 * 2), (480, 5, 2 * 2 * 5)])

@@ -1,6 +1,7 @@
 """The ways that the gradients of vectorized can go: each gives the same, and it is the cheapest that is taken.
 
-By columns; turned, as a convolution of g with the filters turned round; or as that convolution in flat rows.
+By columns; turned, as a convolution of g with the filters turned round; or as that convolution in flat rows, by lines, or with
+the channels last, where filters have one channel each.
 """
 
 import tracemalloc
@@ -11,19 +12,23 @@ import pytest
 
 import contract
 import vectorized
-from blocks import BY_COLUMNS, FLAT, TURNED, check, run
+from blocks import BY_COLUMNS, FILTERS_LINES, FILTERS_VECTORS, FLAT, LINES, TURNED, VECTORS, check, run
 from samples import small_integers
 from test_gradients import CONVOLUTIONS, named
 from vectorized import costs, gradients, strips
 from vectorized.conv import output_shape
+from vectorized.filters import as_rows
 from verification.cases import Case
+
+WAYS = {"by columns": BY_COLUMNS, "turned": TURNED, "flat": FLAT, "lines": LINES, "vectors": VECTORS}
+each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 # ------------------------------------------------------------------------------------------------ what is not finite, every way
 
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
 @pytest.mark.parametrize("dtype", ["f4", "O"])
-@pytest.mark.parametrize("way", [TURNED, FLAT], ids=["turned", "flat"])
+@pytest.mark.parametrize("way", [TURNED, FLAT, LINES, VECTORS], ids=["turned", "flat", "lines", "vectors"])
 def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
     way: Any, dtype: str, worst: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,10 +50,11 @@ def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
 @pytest.mark.parametrize("where", ["x", "grad_output"])
+@pytest.mark.parametrize("way", [FILTERS_LINES, FILTERS_VECTORS], ids=["lines", "vectors"])
 def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
-    where: str, worst: float, monkeypatch: pytest.MonkeyPatch
+    way: Any, where: str, worst: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name, value in FLAT:
+    for module, name, value in way:
         monkeypatch.setattr(module, name, value)
     given = {"grad_output": np.ones((1, 2, 2, 2)), "x": np.ones((1, 2, 2, 3)), "weight": np.ones((2, 1, 1, 2))}
     given[where][0, 0, 0, -1] = worst  # of x, only the second tap reads it
@@ -57,19 +63,19 @@ def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
     np.testing.assert_array_equal(grad_weight, expected)
 
 
-@pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
-@pytest.mark.parametrize("groups", [1, 2])
+@each_way
+@pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_no_images_whichever_way(way: Any, groups: int, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in way:
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, 7, dtype))
-    x, weight = np.ones((0, 4, 5, 3)), np.ones((6, 4 // groups, 3, 1))
+    x, weight = np.ones((0, 4, 5, 3)), np.ones((4, 4 // groups, 3, 1))
     y = vectorized.conv2d(x, weight, stride=stride, groups=groups)
     grad_x, grad_weight, grad_bias = vectorized.conv2d_backward(y, x, weight, stride=stride, groups=groups)
     assert grad_x.shape == x.shape
     assert not grad_weight.any()
-    assert grad_bias.tolist() == 6 * [0]
+    assert grad_bias.tolist() == 4 * [0]
 
 
 HUGE = np.finfo("f8").max
@@ -81,6 +87,34 @@ FINITE += [([1, worst], dtype, False) for worst in (np.inf, -np.inf, np.nan) for
 def test_what_is_finite(values: list[Any], dtype: str, whole: bool) -> None:
     with np.errstate(all="ignore"):
         assert gradients.finite(np.array(values, dtype)) is whole
+
+
+# ---------------------------------------------------------------------------------------------------- the gradient of the bias
+
+
+def test_infinity_in_one_part_of_a_complex_gradient_leaves_the_other() -> None:
+    g = np.array([[[[1, complex(np.inf, 2), complex(3, -np.inf)]]]])
+    (total,) = gradients.bias_gradient(g)
+    assert (total.real, total.imag) == (np.inf, -np.inf)
+    (total,) = gradients.bias_gradient(g[..., :2])
+    assert (total.real, total.imag) == (np.inf, 2)
+
+
+def test_the_sum_of_a_large_plane_has_the_roundings_of_a_row() -> None:
+    g = np.full((2, 3, 1000, 1000), 0.1, "f4")
+    exact = 2 * 10**6 * float(g[0, 0, 0, 0])
+    assert np.abs(gradients.bias_gradient(g) - exact).max() < 1000 * 2**-24 * exact  # a million in turn take thrice as many
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 64, 64), (2, 3, 63, 65), (2, 3, 65, 64), (2, 1, 1, 4097), (1, 2, 4097, 1), (0, 3, 5, 2)]
+)
+def test_planes_up_to_some_length_are_added_up_at_once(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    g, real, runs = small_integers(shape, "f8"), np.matmul, []
+    monkeypatch.setattr(np, "matmul", lambda a, b: runs.append(a.shape) or real(a, b))
+    assert np.array_equal(gradients.bias_gradient(g), g.sum((0, 2, 3)))
+    N, K, P, Q = shape
+    assert runs == ([(N * K, P * Q)] if P * Q <= 4096 else [(N * K * P, Q)]) * (N > 0)
 
 
 # ------------------------------------------------------------------------------------------- the gradient of x as a convolution
@@ -101,7 +135,7 @@ def test_the_gradient_of_x_is_a_convolution_too(
     for module, name, value in TURNED:
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(costs, "cheapest", lambda names, shape: asked.append(shape) or names[0])
-    monkeypatch.setitem(gradients.FILLS, "strips", lambda *arguments: done.append(arguments))
+    monkeypatch.setitem(gradients.FILLS, "strips", (lambda *arguments: done.append(arguments), as_rows))
     gradients.input_gradient(a, g, np.zeros(shape, "f4"))
     ((convolution, y, filters, _),) = done
     assert output_shape(convolution) == y.shape
@@ -123,7 +157,7 @@ def test_it_is_none_where_padding_is_wider_than_filters_reach(side: int, monkeyp
         assert len(done) == (width == 1)
 
 
-@pytest.mark.parametrize("way", [BY_COLUMNS, TURNED, FLAT], ids=["by columns", "turned", "flat"])
+@each_way
 @pytest.mark.parametrize("dtype", ["f8", "c16"])
 @named(CONVOLUTIONS)
 def test_whichever_way_a_gradient_goes(
@@ -181,6 +215,31 @@ def test_it_is_one_only_where_that_costs_less(stride: int, ways: list[str], monk
         monkeypatch.setattr(costs, "col2im", lambda _, time=way_back: costs.Work(0, time))
         gradients.input_gradient(a, np.ones(output_shape(a), "f4"), np.zeros((1, 1, 5, 5), "f4"))
     assert ways == ["by columns", "turned"]
+
+
+@pytest.mark.parametrize(
+    ("C", "K", "G", "taps", "few", "of_x", "of_weight"),
+    [
+        (4, 6, 1, (3, 2), 99, ["strips", "flat"], None),
+        (4, 6, 2, (3, 2), 72, ["strips", "flat", "lines"], ["strips", "lines"]),
+        (4, 6, 2, (3, 2), 71, ["strips", "flat", "lines"], ["strips"]),
+        (4, 8, 4, (3, 2), 99, ["strips", "flat", "lines"], ["strips", "lines", "channels_last"]),
+        (8, 4, 4, (3, 2), 99, ["strips", "flat", "lines", "channels_last"], ["strips", "lines"]),
+        (4, 4, 4, (3, 1), 99, ["strips", "flat", "lines", "channels_last"], None),
+    ],
+)
+def test_what_is_weighed(
+    C: int, K: int, G: int, taps: tuple[int, int], few: int, of_x: Any, of_weight: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(gradients, "FEW", few)
+    monkeypatch.setattr(costs, "cheapest", lambda names, _: asked.append(list(names)) or names[0])
+    a = canonical((1, C, 5, 6), (K, C // G, *taps), groups=G)
+    g = np.ones(output_shape(a), "f4")
+    gradients.input_gradient(a, g, np.zeros(a.x.shape, "f4"))
+    assert asked == [of_x]
+    gradients.weight_gradient(a, g, a.x, np.zeros(a.weight.shape, "f4"))
+    assert asked[1:] == ([of_weight] if of_weight else [])
 
 
 def test_of_products_larger_than_a_block_one_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from vectorized import ALGORITHMS, Conv2d
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
 def test_a_layer_is_the_plain_call(algorithm: str, dtype: str) -> None:
     size = 1 if algorithm == "pointwise" else 3
-    weight, bias = small_integers((6, 2, size, size), dtype), small_integers((6,), dtype)
-    options = {"groups": 2, "padding": 0 if size == 1 else (1, 2), "algorithm": algorithm}
+    depth = 1 if algorithm == "channels_last" else 2
+    weight, bias = small_integers((8, depth, size, size), dtype), small_integers((8,), dtype)
+    options = {"groups": 4 // depth, "padding": 0 if size == 1 else (1, 2), "algorithm": algorithm}
     layer = Conv2d(weight, bias, **options)
     for i, shape in enumerate([(3, 4, 9, 7), (4, 5, 12), (1, 4, 30, 3), (3, 4, 9, 7)]):
         x = small_integers(shape, dtype, seed=i)
@@ -65,7 +66,7 @@ def test_scratch_is_kept_from_call_to_call() -> None:
     assert all(layer._scratch.kept[name] is array for name, array in kept.items())
 
 
-@pytest.mark.parametrize("algorithm", ["strips", "flat", "shifted", "winograd4"])
+@pytest.mark.parametrize("algorithm", ["strips", "flat", "lines", "shifted", "winograd4"])
 def test_the_handler_of_a_signal_may_call_the_layer_that_it_interrupts(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight, x, other = small_integers((5, 4, 3, 3)), small_integers((1, 4, 8, 9)), small_integers((1, 4, 8, 9), seed=1)
     layer, real = Conv2d(weight, padding=1, algorithm=algorithm), np.matmul

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blocks import BY_COLUMNS, EDGES, FILTERS_FLAT, PADDED, PLAIN, SIZES, Edge, check, convolution, run
-from vectorized import ALGORITHMS, Conv2d, flat, gradients, pointwise, strips, threads, winograd
+from blocks import BY_COLUMNS, EDGES, FILTERS_LINES, PADDED, PLAIN, SIZES, Edge, check, convolution, run
+from vectorized import ALGORITHMS, Conv2d, gradients, lines, pointwise, strips, threads, winograd
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -121,20 +121,22 @@ def test_each_thread_has_columns_enough(
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "taps", "macs"),
+    ("algorithm", "sizes", "macs"),  # of 2 images, 5×7 windows
     [
-        ("pointwise", (1, 1), 2 * 10 * 3 * (5 * 7) // 2),  # nothing is copied
-        ("strips", (3, 2), 2 * 6 * (3 * 2) * (5 * 7) * (5 + 50)),  # to copy a value counts as 50
-        ("flat", (3, 2), 2 * 6 * (3 * 2) * (5 * 8) * (5 + 50)),  # in whole rows of 8 pixels
-        ("shifted", (3, 2), 10 * 3 * (3 * 2) * (5 * 8)),  # each image by itself
-        ("winograd2", (3, 3), 2 * (10 * 3 + 2 * 4 * (10 + 6)) * (3 * (4 + 1)) * 4**2),  # products, and transforms both ways
-        ("winograd4", (3, 3), 2 * (10 * 3 + 2 * 6 * (10 + 6)) * (2 * (2 + 1)) * 6**2),
+        ("pointwise", (6, 10, 1, 1, 2), 2 * 10 * 3 * (5 * 7) // 2),  # nothing is copied
+        ("strips", (6, 10, 3, 2, 2), 2 * 6 * (3 * 2) * (5 * 7) * (5 + 50)),  # to copy a value counts as 50
+        ("flat", (6, 10, 3, 2, 2), 2 * 6 * (3 * 2) * (5 * 8) * (5 + 50)),  # in whole rows of 8 pixels
+        ("lines", (6, 10, 3, 2, 2), 2 * (5 * 8) * (6 * 2 * 50 + 10 * 3 * (3 * 2 + 50))),  # sums are written, too
+        ("channels_last", (6, 12, 3, 2, 6), 2 * (12 * (5 * 7) * (6 * 10 + 50) + 6 * (7 * 8) * 50)),  # taps, and what is turned
+        ("shifted", (6, 10, 3, 2, 2), 10 * 3 * (3 * 2) * (5 * 8)),  # each image by itself
+        ("winograd2", (6, 10, 3, 3, 2), 2 * (10 * 3 + 2 * 4 * (10 + 6)) * (3 * (4 + 1)) * 4**2),  # and transforms, both ways
+        ("winograd4", (6, 10, 3, 3, 2), 2 * (10 * 3 + 2 * 6 * (10 + 6)) * (2 * (2 + 1)) * 6**2),
     ],
 )
 def test_work_that_two_threads_are_worth(
-    algorithm: str, taps: tuple[int, int], macs: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+    algorithm: str, sizes: tuple[int, ...], macs: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = convolution("conv2d", (5, 7), (6, 10, *taps, 2), {})
+    case = convolution("conv2d", (5, 7), sizes, {})
     share(2)
     monkeypatch.setattr(winograd, "WRITTEN", 0)  # filters are no matter here
     for much, number in ((macs, 2), (macs + 1, 1)):
@@ -165,15 +167,16 @@ def test_a_gradient_shares_out_its_groups_or_channels(groups: int, share: Any, m
     [
         (BY_COLUMNS, 1, 2 * [2 * 4 * 6 * (4 * 5) * (6 + 2 * strips.COPIED)]),
         (BY_COLUMNS, 2, 2 * [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED)]),
-        (FILTERS_FLAT, 2, [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED), 2 * 4 * 6 * (4 * 6) * flat.COPIED]),
+        (FILTERS_LINES, 2, [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED), 2 * 4 * 2 * (4 * 6) * lines.COPIED]),
     ],
-    ids=["by columns", "groups", "in flat rows"],
+    ids=["by columns", "groups", "by lines"],
 )
 def test_how_much_work_a_gradient_is(way: Any, groups: int, work: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in way:
         monkeypatch.setattr(module, name, value)
     counted: list[int] = []
-    monkeypatch.setattr(gradients, "products", lambda work, items, macs: (counted.append(macs), work(iter(items))))
+    for module in (gradients, lines):
+        monkeypatch.setattr(module, "products", lambda work, items, macs: (counted.append(macs), work(iter(items))))
     run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 2, groups), PLAIN))
     assert counted == work
 
@@ -218,8 +221,9 @@ def test_blas_is_held_by_a_threadpoolctl_before_3_8_too(share: Any, monkeypatch:
 def test_many_threads_call_one_layer_that_shares_out_its_work(algorithm: str, share: Any) -> None:
     share(3)
     random, size = np.random.default_rng(0), 1 if algorithm == "pointwise" else 3
-    weight, bias = random.integers(-4, 5, (6, 2, size, size)) * 1.0, random.integers(-4, 5, 6) * 1.0
-    options = {"groups": 2, "padding": size // 2}
+    depth = 1 if algorithm == "channels_last" else 2
+    weight, bias = random.integers(-4, 5, (8, depth, size, size)) * 1.0, random.integers(-4, 5, 8) * 1.0
+    options = {"groups": 4 // depth, "padding": size // 2}
     images = [random.integers(-4, 5, (1 + i % 2, 4, 6 + i % 5, 7 + i % 3)) * 1.0 for i in range(12)]
     layer = Conv2d(weight, bias, **options, algorithm=algorithm)
     with ThreadPoolExecutor(6) as pool:

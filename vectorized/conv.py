@@ -18,7 +18,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import buffers, costs, fft, flat, gradients, pointwise, shifted, strips, winograd
+from vectorized import buffers, channels_last, costs, fft, flat, gradients, lines, pointwise, shifted, strips, winograd
 from vectorized.columns import stretch, zero_padded
 from vectorized.filters import Scratch, Take, as_rows, as_taps
 from vectorized.windows import output_sizes
@@ -57,6 +57,10 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
     "pointwise": Algorithm(pointwise.pointwise, refusal=pointwise.refusal),  # 1×1 filters: the image is its own columns
     "strips": Algorithm(strips.strips),  # im2col in bounded memory: some megabytes of columns at a time
     "flat": Algorithm(flat.flat),  # strips of whole rows: for depthwise and other small groups
+    "lines": Algorithm(lines.lines, lines.as_lines),  # columns along one axis alone, and sums over the other
+    "channels_last": Algorithm(  # depthwise layers of many channels, all of them at once
+        channels_last.channels_last, channels_last.as_vectors, channels_last.refusal
+    ),
     "shifted": Algorithm(shifted.shifted, as_taps, shifted.refusal),  # no columns: one product for each tap, on a shifted view
     "fft": Algorithm(fft.fft, refusal=fft.refusal, error_class="fft"),  # a product of spectra, for large filters
     "winograd2": Algorithm(  # F(2×2, 3×3)
@@ -173,7 +177,7 @@ def conv2d_backward(
     buffers.hold_small(grad_x.size + g.size)
     gradients.input_gradient(a, g, grad_x)
     gradients.weight_gradient(a, g, a.x, grad_w)
-    return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
+    return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), gradients.bias_gradient(g).astype(a.x.dtype, copy=False)
 
 
 def named(algorithm: Any, accuracy: Any) -> tuple[str, str]:

@@ -95,7 +95,7 @@ def conv_transpose2d_backward(
     gradients.weight_gradient(_convolution(a, g), pixels, g, grad_w)
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x
         grad_w = grad_w.conj()
-    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), g.sum((0, 2, 3), dtype).astype(a.x.dtype, copy=False)
+    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), gradients.bias_gradient(g).astype(a.x.dtype, copy=False)
 
 
 def _convolution(a: Conv, y: Array) -> Conv:

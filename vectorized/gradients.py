@@ -3,9 +3,10 @@
     grad_columns = filters.T @ grad_output, of which col2im makes grad_x;       grad_filters = grad_output @ columns.T
 
 The first is a transposed convolution too, and that is a convolution: of grad_output, with the filters turned round; at a
-stride, with one filter for each pixel of a cell of stride x stride pixels. It is computed as that where it costs less. Zeros,
-and sums over whole rows (``flat``), meet cells that have nothing to do with a result; what is not finite must not reach it that
-way, so those ways are taken only where all is finite.
+stride, with one filter for each pixel of a cell of stride x stride pixels. It is computed as that where it costs less. Zeros
+among those filters, and around grad_output, meet cells that have nothing to do with a result; what is not finite must not reach
+it that way, so it is taken only where all is finite. The second goes by the columns of the convolution itself, whichever way of
+making them costs least.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
@@ -13,23 +14,30 @@ Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups
 from collections.abc import Callable, Iterator
 from itertools import product
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import costs, flat, strips
+from vectorized import channels_last, costs, flat, lines, strips
 from vectorized.blocks import cut, even_blocks
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, Take, as_rows
-from vectorized.strips import COPIED, block_columns, blocks_of, work_of
+from vectorized.strips import COPIED, FEW, block_columns, blocks_of, work_of
 from vectorized.threads import parts, products, workers
 from vectorized.windows import is_identity, phases
 
 Fill = Callable[[Conv, Array, Array, Take], None]
 RETURNED = 2 * COPIED  # col2im reads and writes
-FILLS = {"strips": strips.strips, "flat": flat.flat}
+LONG = 2**12  # values that are added up in turn
+FILLS: dict[str, tuple[Fill, Callable[[Array, int, "np.dtype[Any]"], Array]]] = {  # and what each makes of the filters
+    "strips": (strips.strips, as_rows),
+    "flat": (flat.flat, as_rows),
+    "lines": (lines.lines, lines.as_lines),
+    "channels_last": (channels_last.channels_last, channels_last.as_vectors),
+}
+WEIGHT_GRADIENTS = {"lines": lines.weight_gradient, "channels_last": channels_last.weight_gradient}
 
 
 class Back(NamedTuple):
@@ -57,7 +65,7 @@ def input_gradient(a: Conv, g: Array, grad_x: Array) -> None:
     rows, columns = (back(a, axis, g.shape[2 + axis], grad_x.shape[2 + axis]) for axis in (0, 1))
     name = cheaper_than_columns(a, g, grad_x, rows, columns)
     if name is not None and finite(a.weight) and (a.stride == (1, 1) or finite(g)):
-        fill_back(a, g, rows, columns, grad_x, FILLS[name])
+        fill_back(a, g, rows, columns, grad_x, name)
     else:
         grad_x[...] = 0
         add_columns(a, g, grad_x)
@@ -71,10 +79,14 @@ def cheaper_than_columns(a: Conv, g: Array, grad_x: Array, rows: Back, columns: 
     most = contract.MEMORY // (max(N, 1) * g.itemsize)
     if min(*rows.padding, *columns.padding) < 0 or max(K * pixels, C * cell * rows.cells * columns.cells) > most:
         return None
-    taps, cores = rows.kernel * columns.kernel, workers()
-    shape = costs.Shape(max(N, 1), K, C * cell, a.groups, taps, *count, pixels, width, Q, g.itemsize, (1, 1), False, cores)
+    taps, cores = (rows.kernel, columns.kernel), workers()
+    apart = (rows.dilation, columns.dilation)
+    shape = costs.Shape(
+        max(N, 1), K, C * cell, a.groups, *taps, *count, pixels, width, Q, g.itemsize, (1, 1), apart, False, cores
+    )
     way_back = costs.col2im(costs.shape(a._replace(x=grad_x), (P, Q), prepared=False))
-    name = costs.cheapest(tuple(FILLS), shape)
+    names = ["strips", "flat"] + ["lines"] * (a.groups > 1) + ["channels_last"] * (a.groups == K)
+    name = costs.cheapest(tuple(names), shape)
     return name if costs.cost(name, shape) + costs.turn(shape, a.stride) < way_back.time(cores) else None
 
 
@@ -101,14 +113,15 @@ def back(a: Conv, axis: int, count: int, size: int) -> Back:
     return Back((last - first) // apart + 1, apart, (last, cells - count - first), cells, taps)
 
 
-def fill_back(a: Conv, g: Array, rows: Back, columns: Back, grad_x: Array, fill: Fill) -> None:
+def fill_back(a: Conv, g: Array, rows: Back, columns: Back, grad_x: Array, name: str) -> None:
     """Fill grad_x (N, C, H, W) with that convolution of g (N, K, P, Q), by one of ``FILLS``."""
     (N, C), (down, across), filters = grad_x.shape[:2], a.stride, turned(a, rows, columns)
     padding, dilation = (rows.padding, columns.padding), (rows.dilation, columns.dilation)
     convolution = a._replace(x=g, weight=filters, bias=None, stride=(1, 1), padding=padding, dilation=dilation)
     cells = np.empty((N, C, down, across, rows.cells, columns.cells), g.dtype) if a.stride != (1, 1) else grad_x
     y = cells.reshape(N, C * down * across, rows.cells, columns.cells)
-    fill(convolution, y, as_rows(filters, a.groups, g.dtype), Scratch().take)
+    fill, prepare = FILLS[name]
+    fill(convolution, y, prepare(filters, a.groups, g.dtype), Scratch().take)
     if cells is not grad_x:
         for row, column in product(range(down), range(across)):
             pixels = grad_x[:, :, row::down, column::across]
@@ -127,9 +140,7 @@ def turned(a: Conv, rows: Back, columns: Back) -> Array:
 
 def finite(array: Array) -> bool:
     """Return whether there is neither NaN nor Inf; Python's objects may be either."""
-    if array.dtype.kind not in "fc":
-        return array.dtype.kind in "iu"
-    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())  # a sum is quicker; it may be infinite by itself
+    return bool(np.isfinite(array).all()) if array.dtype.kind in "fc" else array.dtype.kind in "iu"
 
 
 def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
@@ -169,21 +180,19 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
 
     Each thread has a sum of its own, of blocks that do not depend on who is faster; so the result does not either.
     """
-    a = a._replace(x=x)
-    if a.groups > 1 and finite(x) and finite(g):
-        shape = costs.shape(a, g.shape[2:], prepared=False)
-        if costs.cheapest(("strips", "flat"), shape) == "flat":
-            grad_w[...] = 0
-            add_flat_weight_gradient(a, g, grad_w)
+    a, (K, G), take = a._replace(x=x), (g.shape[1], a.groups), Scratch().take
+    if G > 1 and a.weight.shape[3] > 1:  # of filters one tap wide the columns are long runs by themselves
+        names = ["strips"] + ["lines"] * (grad_w.size <= FEW) + ["channels_last"] * (channels_last.refusal(a) is None)
+        name = costs.cheapest(tuple(names), costs.shape(a, g.shape[2:], prepared=False))
+        if name in WEIGHT_GRADIENTS:
+            WEIGHT_GRADIENTS[name](a, g, grad_w, take)
             return
-    K, G = g.shape[1], a.groups
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
     effort = work_of(a, g, RETURNED)  # as for the other gradient: threads of ours and of BLAS in turn hinder each other
     blocks = blocks_of(a, g, effort)
     shares = [blocks[first :: parts(effort)] for first in range(min(parts(effort), len(blocks)))]
     sums = [total, *(np.empty_like(total) for _ in shares[1:])]
-    take = Scratch().take
 
     def work(numbers: Iterator[int]) -> None:
         for number in numbers:
@@ -198,7 +207,8 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
                         np.matmul(parts_of[0][0], parts_of[1][0], out=sums[number])
                     else:
                         term = np.matmul(*parts_of)  # g @ columns.T
-                        sums[number] = np.add(0 if fresh else sums[number], term.sum(0, g.dtype), out=sums[number])
+                        term = term.sum(0, g.dtype) if len(term) > 1 else term[0]
+                        sums[number] = np.add(0 if fresh else sums[number], term, out=sums[number])
                     fresh = False
 
     if not shares:
@@ -208,30 +218,10 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
         total += more
 
 
-def add_flat_weight_gradient(a: Conv, g: Array, grad_w: Array) -> None:
-    """Do the work of ``weight_gradient`` on columns of whole rows, zeros where they wrap; threads share out the groups."""
-    (N, K, P, Q), C, G = g.shape, a.x.shape[1], a.groups
-    total, lay = grad_w.reshape(G, K // G, -1), flat.layout(a, P, Q)  # (G, K/G, C/G*R*S)
-    depth, taps, wide = C // G, total.shape[2], lay.width
-    work_of_all = N * G * taps * P * wide * flat.COPIED
-    row_bytes = (taps + K // G) * wide * g.itemsize
-    blocks = flat.blocks_of(1, G, P, row_bytes, parts(work_of_all))
-    shares = [[b for b in blocks if b[1].start == start] for start in dict.fromkeys(b[1].start for b in blocks)]
-    take = Scratch().take
-
-    def work(some: Iterator[list[flat.Block]]) -> None:
-        for share in some:
-            for n in range(N):
-                for _, groups, rows in share:
-                    count, length = groups.stop - groups.start, (rows.stop - rows.start) * wide
-                    columns = take("columns", (count, taps, length), g.dtype)
-                    pixels = a.x[n, groups.start * depth : groups.stop * depth]
-                    flat.stretch_rows(lay, pixels, rows.start, columns.reshape(-1, *a.weight.shape[2:], length), take)
-                    block = g[n].reshape(G, K // G, P, Q)[groups, :, rows]
-                    if wide > Q:
-                        grid = take("g", (*block.shape[:3], wide), g.dtype)
-                        grid[..., :Q], grid[..., Q:] = block, 0
-                        block = grid
-                    total[groups] += np.matmul(block.reshape(count, K // G, length), columns.conj().swapaxes(1, 2))
-
-    products(work, shares, work_of_all)
+def bias_gradient(g: Array) -> Array:
+    """Return the sums of g (N, K, P, Q) for each filter, (K,)."""
+    (N, K, P, Q), dtype = g.shape, g.dtype
+    if dtype.kind == "f":  # BLAS adds up a plane in a third of the time; a large one, row by row, for fewer roundings
+        run = P * Q if P * Q <= LONG else Q
+        g = np.matmul(g.reshape(-1, run), np.ones(run, dtype)).reshape(N, K, -1, 1) if g.size else g
+    return np.sum(g, (0, 2, 3), dtype)
