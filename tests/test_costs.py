@@ -61,24 +61,8 @@ LAYER_CASES = [
 ]
 EXTREME_CASES = [of(*sizes, dtype) for sizes in EXTREMES.values() for dtype in (np.float32, np.complex128, np.int8)]
 CASE = of((2, 4, 6, 7), (6, 2, 3, 2), {"groups": 2, "padding": ((1, 0), (2, 1)), "stride": (1, 2)})
-SHAPE = costs.Shape(
-    N=2,
-    C=4,
-    K=6,
-    G=2,
-    R=3,
-    S=2,
-    P=5,
-    Q=5,
-    pixels=70,
-    width=10,
-    bare=7,
-    itemsize=4,
-    stride=(1, 2),
-    dilation=(1, 1),
-    prepared=True,
-    cores=7,
-)
+SIZES = {"N": 2, "C": 4, "K": 6, "G": 2, "R": 3, "S": 2, "P": 5, "Q": 5, "pixels": 70, "width": 10, "bare": 7, "itemsize": 4}
+SHAPE = costs.Shape(**SIZES, stride=(1, 2), dilation=(1, 1), prepared=True, cores=7)
 FRESH = SHAPE._replace(prepared=False)
 
 

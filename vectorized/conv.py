@@ -56,7 +56,7 @@ ALGORITHMS: dict[str, Algorithm] = {  # in rising complexity
     "im2col": Algorithm(im2col),  # one product over all columns
     "pointwise": Algorithm(pointwise.pointwise, refusal=pointwise.refusal),  # 1×1 filters: the image is its own columns
     "strips": Algorithm(strips.strips),  # im2col in bounded memory: some megabytes of columns at a time
-    "flat": Algorithm(flat.flat),  # strips of whole rows: for depthwise and other small groups
+    "flat": Algorithm(flat.flat),  # strips of whole rows: for groups, and for small images
     "lines": Algorithm(lines.lines, lines.as_lines),  # columns along one axis alone, and sums over the other
     "channels_last": Algorithm(  # depthwise layers of many channels, all of them at once
         channels_last.channels_last, channels_last.as_vectors, channels_last.refusal

@@ -4,9 +4,9 @@
 
 W' is the width of a flat row. It has no padding beside it: where a window reaches over an edge, it meets the end of a
 neighbouring row, and the few columns of which that is so are set to zero afterwards. Windows there may be fewer in a row than
-W'; what lies between them is dropped at the end. For filters that are few for each group, above all depthwise ones: their
-products are cheap, and the copies are what takes time. A stride reads every S-th row and column, so these are dealt out into
-planes of their own first.
+W'; what lies between them is dropped at the end. For filters that are few for each group, and for small images: their products
+are cheap, and the copies are what takes time. (Where a group has hardly any filters, ``lines`` copies less.) A stride reads
+every S-th row and column, so these are dealt out into planes of their own first.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
