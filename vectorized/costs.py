@@ -4,6 +4,7 @@
     copy       values * (COPY + RUN/length)                                         values that stand in runs of a length
     add        values * (ADD + SHORT/length)                                        two read, one written
     step       values * (FUSED + STEP/length)                                       multiplied and added at once, by einsum
+    dot        values * (DOT + BEGIN/length)                                        multiplied and added up, two runs of them
     turn       values * TURNED                                                      channels put next to each other
     call       CALL                                                                 the calls of NumPy for a block
     sharing    SHARING                                                              waking other threads, and waiting for them
@@ -30,6 +31,7 @@ DEALT = 10  # the length of a run that costs what a value costs which is read or
 SCATTERED = 1.1  # a value whose neighbours go elsewhere
 ADD, SHORT = 0.15, 24.0  # a value that is added, and what a run of them costs besides
 FUSED, STEP = 0.18, 20.0  # a product that einsum adds to a sum in one step, and what a run of them costs besides
+DOT, BEGIN = 0.075, 20.0  # a product in a sum of products of two runs, and what a pair of runs costs besides
 TURNED = 0.45  # a value that is turned round, so that channels stand next to each other, or turned back
 SPILLED = 1.5  # what Winograd's transforms cost more, whose tiles are too many for the cache nearest to a core
 SPREAD = 1.25  # what the inner sums of ``lines`` cost more, which are too many for that cache in dense layers
@@ -101,6 +103,12 @@ def dealt(s: Shape, row: int, rows: float) -> float:
     return copy(s.N * s.C * min(s.pixels, rows * row), run)
 
 
+def phases(taps: int, stride: int, dilation: int) -> Pair:
+    """Return in how many planes the cells stand that the taps of an axis read, and how far apart there two taps are."""
+    period = stride // gcd(stride, dilation)
+    return min(taps, period), period * dilation // stride
+
+
 def pointwise(s: Shape) -> Work:
     """Products alone; a stride copies the pixels that it keeps."""
     kept = 0 if s.stride == (1, 1) else copy(s.N * s.C * s.P * s.Q, DEALT)
@@ -138,8 +146,7 @@ def flat(s: Shape) -> Work:
 
 def lines(s: Shape) -> Work:
     """Pixels, columns of one axis, zeros where they wrap and at their ends, products, their sums, and a copy as in ``flat``."""
-    row, period = max(s.Q, -(-s.bare // s.stride[1])), s.stride[0] // gcd(s.stride[0], s.dilation[0])
-    planes, apart = min(s.R, period), period * s.dilation[0] // s.stride[0]
+    row, (planes, apart) = max(s.Q, -(-s.bare // s.stride[1])), phases(s.R, s.stride[0], s.dilation[0])
     if (-(-s.R // planes) - 1) * apart > s.P:  # they reach far: a plane for each line
         planes = s.R
     rows = planes * s.P + (s.R - planes) * apart  # of all planes
@@ -180,6 +187,18 @@ def col2im(s: Shape) -> Work:
     return Work(work, made + columns * add + CALL * max(1, columns * s.itemsize / STRIP_BYTES) * s.R * s.S / 4)
 
 
+def dots(s: Shape) -> Work:
+    """Pixels and results in rows with padding, and a dot product for each tap of each channel: for the gradient of filters."""
+    (planes, below), (across, beside) = (phases(*axis) for axis in zip((s.R, s.S), s.stride, s.dilation, strict=True))
+    wide = s.Q + (-(-s.S // across) - 1) * beside
+    pixels = s.N * s.C * (planes * s.P + (s.R - planes) * below) * across * wide
+    results = s.N * s.K * s.P * wide
+    rows = copy(pixels, DEALT if s.stride[1] > 1 else wide) + copy(results, wide)
+    steps = results * s.R * s.S * (DOT + BEGIN / (s.P * wide))
+    blocks = max(1, (pixels / planes / across + results) * s.itemsize / STRIP_BYTES)
+    return Work(0, rows + steps + (1 + 2 * planes * across) * CALL * blocks)
+
+
 def turn(s: Shape, stride: Pair) -> float:
     """Filters turned round, and results put a ``stride`` apart, beside a convolution of shape ``s``: for that way back."""
     spread = 0 if stride == (1, 1) else copy(s.N * s.K * s.P * s.Q, DEALT)
@@ -217,11 +236,12 @@ COSTS: dict[str, Callable[[Shape], Work]] = {
     "winograd2": partial(winograd, 2),
     "winograd4": partial(winograd, 4),
 }
+ALL = {**COSTS, "dots": dots}  # which is a way to gradients alone
 
 
 def cost(name: str, s: Shape) -> float:
-    """Return how long an algorithm takes."""
-    return COSTS[name](s).time(s.cores)
+    """Return how long an algorithm takes, or a way to the gradient of filters."""
+    return ALL[name](s).time(s.cores)
 
 
 @lru_cache(maxsize=4096)  # a network calls the same layers again and again

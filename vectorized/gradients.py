@@ -6,7 +6,7 @@ The first is a transposed convolution too, and that is a convolution: of grad_ou
 stride, with one filter for each pixel of a cell of stride x stride pixels. It is computed as that where it costs less. Zeros
 among those filters, and around grad_output, meet cells that have nothing to do with a result; what is not finite must not reach
 it that way, so it is taken only where all is finite. The second goes by the columns of the convolution itself, whichever way of
-making them costs least.
+making them costs least; or, in depthwise layers, by dot products without columns.
 
 Letters: N images, C channels, K filters, R×S taps, P×Q output cells; G groups.
 """
@@ -20,7 +20,7 @@ import numpy as np
 
 import contract
 from contract import Array, Conv, Pair
-from vectorized import channels_last, costs, flat, lines, strips
+from vectorized import channels_last, costs, dots, flat, lines, strips
 from vectorized.blocks import cut, even_blocks
 from vectorized.columns import add_back
 from vectorized.filters import Scratch, Take, as_rows
@@ -37,7 +37,11 @@ FILLS: dict[str, tuple[Fill, Callable[[Array, int, "np.dtype[Any]"], Array]]] = 
     "lines": (lines.lines, lines.as_lines),
     "channels_last": (channels_last.channels_last, channels_last.as_vectors),
 }
-WEIGHT_GRADIENTS = {"lines": lines.weight_gradient, "channels_last": channels_last.weight_gradient}
+WEIGHT_GRADIENTS = {
+    "lines": lines.weight_gradient,
+    "channels_last": channels_last.weight_gradient,
+    "dots": dots.weight_gradient,
+}
 
 
 class Back(NamedTuple):
@@ -182,11 +186,13 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     """
     a, (K, G), take = a._replace(x=x), (g.shape[1], a.groups), Scratch().take
     if G > 1 and a.weight.shape[3] > 1:  # of filters one tap wide the columns are long runs by themselves
-        names = ["strips"] + ["lines"] * (grad_w.size <= FEW) + ["channels_last"] * (channels_last.refusal(a) is None)
+        depthwise = ["channels_last"] + ["dots"] * (g.dtype != object)
+        names = ["strips"] + ["lines"] * (grad_w.size <= FEW) + depthwise * (a.weight.shape[1] == 1)
         name = costs.cheapest(tuple(names), costs.shape(a, g.shape[2:], prepared=False))
         if name in WEIGHT_GRADIENTS:
             WEIGHT_GRADIENTS[name](a, g, grad_w, take)
-            return
+            if name != "dots" or finite(grad_w):
+                return
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
     effort = work_of(a, g, RETURNED)  # as for the other gradient: threads of ours and of BLAS in turn hinder each other

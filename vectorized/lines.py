@@ -47,13 +47,15 @@ def lines(a: Conv, y: Array, filters: Array, take: Take) -> None:
             block = out[n, groups, :, rows]  # (g, K/G, p, Q)
             shape = (*block.shape[:2], block.shape[2] * lay.width)
             total = block.reshape(shape) if lay.width == Q else take("total", shape, y.dtype)
-            for r, line in enumerate(inner_sums(lay, pixels, rows, filters[groups], y.dtype, take)):
-                if r:
-                    np.add(total, line, out=total)
-                elif bias is not None:
-                    np.add(line, bias[groups], out=total)
+            terms = [] if bias is None else [bias[groups]]
+            for i, sums in enumerate(inner_sums(lay, pixels, rows, filters[groups], y.dtype, take)):
+                terms = [*terms, *sums] if i == 0 else [total, *sums]
+                if len(terms) == 1:
+                    total[...] = terms[0]
                 else:
-                    total[...] = line
+                    np.add(terms[0], terms[1], out=total)
+                for line in terms[2:]:
+                    np.add(total, line, out=total)
             if lay.width > Q:
                 block[...] = total.reshape(*block.shape[:3], lay.width)[..., :Q]
 
@@ -62,10 +64,12 @@ def lines(a: Conv, y: Array, filters: Array, take: Take) -> None:
     products(work, blocks_of(N, G, P, row_values * y.itemsize, parts(work_of_all)), work_of_all)
 
 
-def inner_sums(lay: Layout, pixels: Array, rows: slice, filters: Array, dtype: "np.dtype[Any]", take: Take) -> Iterator[Array]:
-    """Yield, for each line of the filters (g, R, K/G, c*S), its products (g, K/G, p*W') with the pixels (g*c, H, W).
+def inner_sums(
+    lay: Layout, pixels: Array, rows: slice, filters: Array, dtype: "np.dtype[Any]", take: Take
+) -> Iterator[list[Array]]:
+    """Yield, plane by plane, the products (g, K/G, p*W') of lines of the filters (g, R, K/G, c*S) with the pixels (g*c, H, W).
 
-    Each is good until the next is asked for.
+    They are good until those of the next plane are asked for.
     """
     g, _, some, terms = filters.shape
     length = (rows.stop - rows.start) * lay.width
@@ -76,8 +80,7 @@ def inner_sums(lay: Layout, pixels: Array, rows: slice, filters: Array, dtype: "
         stretch_lines(lay, plane, pixels, rows.start, columns)
         sums = take("sums", (g, count, some, columns.shape[2]), dtype)
         np.matmul(matrix.reshape(g, -1, terms), columns.reshape(g, terms, -1), out=sums.reshape(g, count * some, -1))
-        for r in range(count):
-            yield sums[:, r, :, r * apart : r * apart + length]
+        yield [sums[:, r, :, r * apart : r * apart + length] for r in range(count)]
 
 
 def planes(lay: Layout, R: int, rows: slice) -> list[Plane]:
@@ -111,6 +114,9 @@ def stretch_lines(lay: Layout, plane: Plane, pixels: Array, first: int, columns:
         image = pixels[:, plane.first :: lay.step[0], column.first :: lay.step[1]][:, inside]
         shifts = {s: column.shift + i * column.apart for i, s in enumerate(range(S)[column.taps])}
         straight = next((s for s, shift in shifts.items() if shift == 0), None)
+        run = columns[:, straight or 0, start:stop]
+        if image.shape[2] == wide and image.strides[1:] == (wide * image.itemsize, image.itemsize):
+            run = image.reshape(channels, -1)  # the same, but of another array: NumPy knows that it does not overlap
         for s in sorted(shifts, key=lambda s: s != straight):
             shift, line = shifts[s], grid[:, s, p]  # (c, rows, W')
             if straight in (None, s):
@@ -120,7 +126,7 @@ def stretch_lines(lay: Layout, plane: Plane, pixels: Array, first: int, columns:
                 continue
             length = max(0, stop - start - abs(shift))
             here, there = (start, stop - length) if shift > 0 else (stop - length, start)
-            columns[:, s, here : here + length] = columns[:, straight, there : there + length]
+            columns[:, s, here : here + length] = run[:, there - start : there - start + length]
             if shift > 0:
                 line[:, :, max(0, wide - shift) :] = 0
             else:
