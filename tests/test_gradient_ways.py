@@ -94,16 +94,16 @@ def test_what_is_finite(values: list[Any], dtype: str, whole: bool) -> None:
 
 def test_infinity_in_one_part_of_a_complex_gradient_leaves_the_other() -> None:
     g = np.array([[[[1, complex(np.inf, 2), complex(3, -np.inf)]]]])
-    (total,) = gradients.bias_gradient(g)
+    (total,) = gradients.bias_gradient(g, 0)
     assert (total.real, total.imag) == (np.inf, -np.inf)
-    (total,) = gradients.bias_gradient(g[..., :2])
+    (total,) = gradients.bias_gradient(g[..., :2], 0)
     assert (total.real, total.imag) == (np.inf, 2)
 
 
 def test_the_sum_of_a_large_plane_has_the_roundings_of_a_row() -> None:
     g = np.full((2, 3, 1000, 1000), 0.1, "f4")
     exact = 2 * 10**6 * float(g[0, 0, 0, 0])
-    assert np.abs(gradients.bias_gradient(g) - exact).max() < 1000 * 2**-24 * exact  # a million in turn take thrice as many
+    assert np.abs(gradients.bias_gradient(g, 0) - exact).max() < 1000 * 2**-24 * exact  # a million in turn take thrice as many
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_sum_of_a_large_plane_has_the_roundings_of_a_row() -> None:
 def test_planes_up_to_some_length_are_added_up_at_once(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     g, real, runs = small_integers(shape, "f8"), np.matmul, []
     monkeypatch.setattr(np, "matmul", lambda a, b: runs.append(a.shape) or real(a, b))
-    assert np.array_equal(gradients.bias_gradient(g), g.sum((0, 2, 3)))
+    assert np.array_equal(gradients.bias_gradient(g, 0), g.sum((0, 2, 3)))
     N, K, P, Q = shape
     assert runs == ([(N * K, P * Q)] if P * Q <= 4096 else [(N * K * P, Q)]) * (N > 0)
 

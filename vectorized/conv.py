@@ -177,7 +177,8 @@ def conv2d_backward(
     buffers.hold_small(grad_x.size + g.size)
     gradients.input_gradient(a, g, grad_x)
     gradients.weight_gradient(a, g, a.x, grad_w)
-    return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), gradients.bias_gradient(g).astype(a.x.dtype, copy=False)
+    grad_b = gradients.bias_gradient(g, gradients.effort_of(a, g))
+    return result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), grad_b.astype(a.x.dtype, copy=False)
 
 
 def named(algorithm: Any, accuracy: Any) -> tuple[str, str]:

@@ -93,9 +93,10 @@ def conv_transpose2d_backward(
     buffers.hold_small(grad_x.size + g.size)
     strips.strips(_convolution(a, g), grad_x, as_rows(a.weight.conj(), a.groups, dtype), Scratch().take)
     gradients.weight_gradient(_convolution(a, g), pixels, g, grad_w)
+    grad_b = gradients.bias_gradient(g, gradients.effort_of(_convolution(a, g), pixels))
     if dtype.kind in "cO":  # conj(x) * g was wanted, where a convolution's gradient has conj(g) * x
         grad_w = grad_w.conj()
-    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), gradients.bias_gradient(g).astype(a.x.dtype, copy=False)
+    return _result(a, grad_x), grad_w.astype(a.x.dtype, copy=False), grad_b.astype(a.x.dtype, copy=False)
 
 
 def _convolution(a: Conv, y: Array) -> Conv:

@@ -147,6 +147,14 @@ def finite(array: Array) -> bool:
     return bool(np.isfinite(array).all()) if array.dtype.kind in "fc" else array.dtype.kind in "iu"
 
 
+def effort_of(a: Conv, g: Array) -> int:
+    """Return what a gradient takes in terms of multiplications: it is the same for all, so that all are shared out or none.
+
+    Threads of ours and of BLAS in turn would hinder each other: those of BLAS spin for a while after a product.
+    """
+    return work_of(a, g, RETURNED)
+
+
 def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
     """Add to grad_x (N, C, H, W) the columns ``filters.T @ g``, returned by col2im.
 
@@ -154,7 +162,7 @@ def add_columns(a: Conv, g: Array, grad_x: Array) -> None:
     """
     (N, K, P, Q), (C, (R, S)), G = g.shape, (a.x.shape[1], a.weight.shape[2:]), a.groups
     filters = a.weight.astype(g.dtype, copy=False).reshape(G, K // G, C // G, R * S).conj()
-    g_rows, effort = g.reshape(N, G, K // G, P * Q), work_of(a, g, RETURNED)
+    g_rows, effort = g.reshape(N, G, K // G, P * Q), effort_of(a, g)
 
     def work(some: Iterator[tuple[slice, slice]]) -> None:
         for groups, channels in some:
@@ -195,7 +203,7 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
                 return
     total = grad_w.reshape(G, K // G, -1)  # (G, K/G, C/G*R*S)
     some = max(1, strips.STRIP_BYTES // total.nbytes)  # images, each of which gives a product of that size
-    effort = work_of(a, g, RETURNED)  # as for the other gradient: threads of ours and of BLAS in turn hinder each other
+    effort = effort_of(a, g)
     blocks = blocks_of(a, g, effort)
     shares = [blocks[first :: parts(effort)] for first in range(min(parts(effort), len(blocks)))]
     sums = [total, *(np.empty_like(total) for _ in shares[1:])]
@@ -224,10 +232,17 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
         total += more
 
 
-def bias_gradient(g: Array) -> Array:
-    """Return the sums of g (N, K, P, Q) for each filter, (K,)."""
+def bias_gradient(g: Array, effort: int) -> Array:
+    """Return the sums of g (N, K, P, Q) for each filter, (K,), beside gradients that take so many multiplications."""
     (N, K, P, Q), dtype = g.shape, g.dtype
     if dtype.kind == "f":  # BLAS adds up a plane in a third of the time; a large one, row by row, for fewer roundings
         run = P * Q if P * Q <= LONG else Q
-        g = np.matmul(g.reshape(-1, run), np.ones(run, dtype)).reshape(N, K, -1, 1) if g.size else g
+        rows, ones, sums = g.reshape(-1, run), np.ones(run, dtype), np.empty(g.size // run, dtype)
+
+        def work(pieces: Iterator[slice]) -> None:
+            for piece in pieces:
+                np.matmul(rows[piece], ones, out=sums[piece])
+
+        products(work, cut(len(rows), parts(effort)), effort)
+        g = sums.reshape(N, K, P * Q // run, 1)
     return np.sum(g, (0, 2, 3), dtype)
