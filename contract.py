@@ -221,6 +221,7 @@ def unusual(name: str, value: Any, array: Array) -> Array:
 
 
 NUMERIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")))
+BOOLS, USUAL = (bool, np.bool_), (tuple, list, int)  # a union would be made anew for each look
 NOT_NUMBERS = (str, bytes, bool, np.bool_, type(None), list, tuple, dict, np.ndarray)
 
 
@@ -256,7 +257,7 @@ def divides(groups: int, what: str, count: int) -> None:
 def integer(name: str, value: Any, least: int | None, part: str = "") -> int:
     """Return ``value`` as a Python integer of at least ``least``; neither a bool nor a float is one."""
     try:
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, BOOLS):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -302,7 +303,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def flag(name: str, value: Any) -> bool:
     """Return ``value`` if it is a bool."""
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, BOOLS):
         raise TypeError(f"{name} must be True or False, got {brief(value)}")
     return bool(value)
 
@@ -386,7 +387,7 @@ def lowest(dtype: np.dtype[Any]) -> Any:
 
 def is_sequence(value: Any) -> bool:
     """Return whether ``value`` is a sequence of options (a string is a name; a 0-d array is a number)."""
-    if isinstance(value, tuple | list | int):  # the usual, at once
+    if isinstance(value, USUAL):  # at once
         return not isinstance(value, int)
     if isinstance(value, np.ndarray):
         return value.ndim > 0

@@ -56,8 +56,8 @@ def avg_pool2d(
         return _result(a, np.divide(y, divisors, out=y))
 
     def pool(block: Block) -> None:
-        pooled(np.add, a, a.x[block], y[block], 0)
-        np.divide(y[block], divisors, out=y[block])
+        out = y[block]
+        np.divide(pooled(np.add, a, a.x[block], out, 0), divisors, out=out)
 
     each(pool, plane_blocks(a, (P, Q), y.itemsize, a.x.nbytes), a.x.nbytes)
     return _result(a, y)
@@ -103,7 +103,9 @@ def avg_pool2d_backward(
         out = grad_x[block]
         parts = np.divide(g[block], divisors, dtype=out.dtype)  # (n, c, P, Q)
         if a.stride == (1, 1):
-            pooled(np.add, back._replace(x=parts), parts, out, 0)
+            sums = pooled(np.add, back._replace(x=parts), parts, out, 0)
+            if sums is not out:
+                out[...] = sums
             return
         rows = np.empty((*parts.shape[:3], out.shape[3]), out.dtype)  # (n, c, P, W)
         _give_back(a, 1, parts, rows, across)

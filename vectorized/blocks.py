@@ -8,6 +8,8 @@ def even_blocks(images: int, rows: int, row_bytes: int, most: int, threads: int)
     >>> [rows.stop - rows.start for _, rows in blocks]  # four blocks, and not three: one thread would have most of them
     [2, 1, 1, 1]
     """
+    if threads == 1 and 0 < images * rows * row_bytes <= most:
+        return [(slice(0, images), slice(0, rows))]
     deep, pieces = block_size(images, rows, row_bytes, most, threads)
     return [(slice(first, min(first + deep, images)), piece) for first in range(0, images, deep) for piece in cut(rows, pieces)]
 

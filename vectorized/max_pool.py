@@ -84,8 +84,14 @@ def max_pool2d(
         y, indices = (y, indices) if a.batched else (y[0], indices[0])
         return (y, indices) if wanted else y
     start = lowest(y.dtype)
-    blocks = plane_blocks(a, y.shape[2:], y.itemsize, a.x.nbytes)
-    each(lambda block: pooled(np.maximum, a, a.x[block], y[block], start), blocks, a.x.nbytes)
+
+    def pool(block: Block) -> None:
+        out = y[block]
+        largest = pooled(np.maximum, a, a.x[block], out, start)
+        if largest is not out:
+            out[...] = largest
+
+    each(pool, plane_blocks(a, y.shape[2:], y.itemsize, a.x.nbytes), a.x.nbytes)
     return y if a.batched else y[0]
 
 

@@ -49,26 +49,26 @@ def _room(size: tuple[int, ...], count: Pair, kernel: Pair, stride: Pair, paddin
     return tall, wide
 
 
-def pooled(operation: np.ufunc, a: Pool, x: Array, y: Array, start: Any) -> None:
-    """Fill y (n, c, P, Q) with ``operation``, a sum or a maximum, over each window of x (n, c, H, W).
+def pooled(operation: np.ufunc, a: Pool, x: Array, y: Array, start: Any) -> Array:
+    """Return ``operation``, a sum or a maximum, over each window of x (n, c, H, W): in y (n, c, P, Q), or as a view of a copy.
 
     ``start`` is what changes nothing, zero or the lowest number; a window that sees no cell gives that.
     """
     size = room(a, y.shape[2:])
     if y.dtype != object and (size[1] <= NARROW or max(a.kernel) > FEW):
-        flat(operation, a, x, y, start, size)
-        return
+        return flat(operation, a, x, y.shape, y.dtype, start, size)
     between = np.empty((*y.shape[:3], x.shape[3]), y.dtype)  # (n, c, P, W)
     taps(0, operation, x, between, axis_taps(a, 0, y.shape[2]), start)
     taps(1, operation, between, y, axis_taps(a, 1, y.shape[3]), start)
+    return y
 
 
-def flat(operation: np.ufunc, a: Pool, x: Array, y: Array, start: Any, size: Pair) -> None:
-    """Do the work of ``pooled`` on planes of a ``size`` that lie end to end in one row."""
+def flat(operation: np.ufunc, a: Pool, x: Array, shape: tuple[int, ...], dtype: np.dtype[Any], start: Any, size: Pair) -> Array:
+    """Return the work of ``pooled`` on planes of a ``size`` that lie end to end in one row, as a view (n, c, P, Q) of that."""
     together = doubled if operation is np.maximum else halved
-    row = together(operation, laid(a, x, y.dtype, start, size), a.kernel[1], a.dilation[1])
+    row = together(operation, laid(a, x, dtype, start, size), a.kernel[1], a.dilation[1])
     row = together(operation, row, a.kernel[0], a.dilation[0] * size[1])
-    y[...] = picked(a, row, y.shape, size)
+    return picked(a, row, shape, size)
 
 
 def laid(a: Pool, x: Array, dtype: np.dtype[Any], start: Any, size: Pair) -> Array:
@@ -84,7 +84,7 @@ def laid(a: Pool, x: Array, dtype: np.dtype[Any], start: Any, size: Pair) -> Arr
 def picked(a: Pool, row: Array, shape: tuple[int, ...], size: Pair) -> Array:
     """Return the view (n, c, P, Q) of what stands in a row of planes where a window starts."""
     (_, c, P, Q), (tall, wide), item = shape, size, row.itemsize
-    down, across = (s if n > 1 else 0 for s, n in zip(a.stride, (P, Q), strict=True))  # one window takes no step, however huge
+    down, across = a.stride[0] if P > 1 else 0, a.stride[1] if Q > 1 else 0  # one window takes no step, however huge
     strides = (c * tall * wide * item, tall * wide * item, down * wide * item, across * item)
     return strided(row, shape, strides)
 
