@@ -79,6 +79,16 @@ def step() -> tuple[float, float]:
     return fit.intercept, fit.slope
 
 
+def dot() -> tuple[float, float]:
+    """Return what a value of a dot product takes, in the cache, and what each such product takes besides."""
+    lengths, costs_of = (56, 112, 224, 896, 3136), []
+    for n in lengths:
+        x, other = np.ones((64, 9, n), np.float32), np.ones((64, 1, n), np.float32)
+        costs_of.append(measure(partial(np.vecdot, x, other)) / x.size)
+    fit = linear_regression([1 / n for n in lengths], costs_of)
+    return fit.intercept, fit.slope
+
+
 def turned() -> float:
     """Return what a value takes that is turned round, so that channels stand next to each other."""
     x, out = np.ones((256, 28 * 28), np.float32), np.empty((28 * 28, 256), np.float32)
@@ -95,10 +105,11 @@ def main() -> None:
     """Measure and print."""
     with threadpool_limits(1):
         (multiply, small), (copied, run, dealt), (added, short), (fused, run_of_steps) = product(), copy(), add(), step()
+        each_of_dots, begin = dot()
         measured = {
             "MULTIPLY": multiply, "SMALL": small, "COPY": copied, "RUN": run, "DEALT": dealt,
-            "SCATTERED": scattered(), "ADD": added, "SHORT": short, "FUSED": fused, "STEP": run_of_steps, "TURNED": turned(),
-            "CALL": call(),
+            "SCATTERED": scattered(), "ADD": added, "SHORT": short, "FUSED": fused, "STEP": run_of_steps,
+            "DOT": each_of_dots, "BEGIN": begin, "TURNED": turned(), "CALL": call(),
         }  # fmt: skip
     print(f"{'':10}{'here':>10}{'model':>10}   nanoseconds; SMALL and DEALT are lengths")
     for name, value in measured.items():

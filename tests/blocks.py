@@ -19,6 +19,7 @@ from vectorized import (
     avg_pool,
     channels_last,
     costs,
+    dots,
     flat,
     gradients,
     lines,
@@ -35,7 +36,7 @@ from verification.oracles.exact import expected
 from verification.outcome import Log
 
 SIZES = ((strips, "STRIP_BYTES"), (shifted, "STRIP_BYTES"), (flat, "STRIP_BYTES"), (winograd, "BLOCK_BYTES"))
-SIZES += ((running, "BLOCK_BYTES"), (channels_last, "STRIP_BYTES"))
+SIZES += ((running, "BLOCK_BYTES"), (channels_last, "STRIP_BYTES"), (dots, "STRIP_BYTES"))
 ITEM = 8  # bytes: all data are float64 or int64
 BENT = {"stride": (2, 3), "padding": ((2, 1), (1, 3)), "dilation": (1, 2), "rounding": "floor"}
 PLAIN: dict[str, Any] = {}
@@ -217,7 +218,9 @@ def _taking(name: str) -> tuple[ModuleType, str, Any]:
     return costs, "cheapest", lambda names, _: name if name in names else names[0]
 
 
-FILTERS_LINES, FILTERS_VECTORS = (((costs, "turn", lambda *_: np.inf), _taking(name)) for name in ("lines", "channels_last"))
+FILTERS_LINES, FILTERS_VECTORS, FILTERS_DOTS = (
+    ((costs, "turn", lambda *_: np.inf), _taking(name)) for name in ("lines", "channels_last", "dots")
+)
 FLAT, LINES, VECTORS = (
     ((costs, "col2im", lambda _: costs.Work(np.inf, 0)), _taking(name)) for name in ("flat", "lines", "channels_last")
 )
@@ -241,6 +244,10 @@ def backwards() -> Iterator[Edge]:
         case = convolution("conv2d_backward", (4, 5), (n, 2 * n, 3, 2, n), options)
         each, channel = {(channels_last, "windows_of"): 2 * -(-n // 2) if n > 1 else 0}, _channel(case, 4 * 5 * 2)
         yield Edge(f"backward, filters as vectors, channels {n}", case, channels_last, 2 * channel, each, FILTERS_VECTORS)
+        planes, wide = (1, 5 + 1) if options is PADDED else (2 * 2, 5)  # strides of 2 and 3, and two taps across
+        nbytes = 2 * (4 + (2 if options is PADDED else 1) + 2 * 4) * wide * ITEM
+        each = {(dots, "lay_out"): planes * 2 * -(-n // 2) if n > 1 else 0, columns: 0 if n > 1 else 1}
+        yield Edge(f"backward, filters by dots, channels {n}", case, dots, nbytes, each, FILTERS_DOTS)
         case = convolution("conv2d_backward", (4, 5), (n, n, 3, 3, n), options)
         yield Edge(f"backward, vectors, channels {n}", case, channels_last, 2 * channel, {back: 0}, VECTORS)
     for options, G in ((PLAIN, 1), (BENT, 1), (BENT, 2)):

@@ -126,7 +126,7 @@ def test_numpys_share_is_one_cores_or_shared_out(monkeypatch: pytest.MonkeyPatch
     assert costs.Work(10, 40).time(2) == 50 / 2 + 3  # less than 10/2 + 40
 
 
-CONSTANTS = ("MULTIPLY", "SMALL", "COPY", "RUN", "SCATTERED", "ADD", "SHORT", "FUSED", "STEP", "TURNED", "CALL")
+CONSTANTS = ("MULTIPLY", "SMALL", "COPY", "RUN", "SCATTERED", "ADD", "SHORT", "FUSED", "STEP", "DOT", "BEGIN", "TURNED", "CALL")
 UNIT = SHAPE._replace(stride=(1, 1))
 
 
@@ -308,6 +308,29 @@ def test_lines_of_dense_layers_and_of_wide_images_cost_more(alone: Callable[[str
     assert costs.lines(SHAPE._replace(G=1)).rest == SPREAD * costs.lines(SHAPE).rest
     alone("COPY")
     assert costs.lines(SHAPE._replace(bare=11)).rest == 2 * 4 * (70 + 2 * 7 * 6) + 2 * 6 * 25
+
+
+@pytest.mark.parametrize(
+    ("shape", "values", "runs", "wide", "calls"),
+    [
+        (SHAPE, 2 * 4 * 7 * (2 * 5) + 2 * 6 * 5 * 5, 2 * 4 * 7 * (2 * 5) / 5 + 2 * 6 * 5, 5, 1 + 2 * 2),  # dealt to two planes
+        (UNIT, 2 * 4 * 7 * 6 + 2 * 6 * 5 * 6, 2 * 4 * 7 + 2 * 6 * 5, 6, 1 + 2),  # two taps of six pixels make five windows
+        (UNIT._replace(S=1, dilation=(2, 1)), 2 * 4 * 9 * 5 + 2 * 6 * 5 * 5, 2 * 4 * 9 + 2 * 6 * 5, 5, 1 + 2),
+    ],
+)
+def test_dots_are_of_rows_with_their_padding(
+    shape: costs.Shape, values: int, runs: int, wide: int, calls: int, alone: Callable[[str], None], monkeypatch: Any
+) -> None:
+    taps = shape.R * shape.S
+    for name, count in (("COPY", values), ("RUN", runs), ("DOT", 2 * 6 * 5 * wide * taps), ("BEGIN", 2 * 6 * taps)):
+        alone(name)
+        assert costs.dots(shape) == (0, rounded(count)), name
+        assert costs.cost("dots", shape._replace(cores=1)) == rounded(count)
+    alone("CALL")
+    assert costs.dots(shape).rest == calls
+    monkeypatch.setattr(costs, "STRIP_BYTES", 480)  # a plane of pixels at a time, and the results
+    plane = (values - 2 * 6 * 5 * wide) / (calls - 1) * 2
+    assert costs.dots(shape).rest == rounded(calls * (plane + 2 * 6 * 5 * wide) * 4 / 480)
 
 
 def test_in_blocks_there_are_fewer_channels_next_to_each_other(

@@ -12,7 +12,7 @@ import pytest
 
 import contract
 import vectorized
-from blocks import BY_COLUMNS, FILTERS_LINES, FILTERS_VECTORS, FLAT, LINES, TURNED, VECTORS, check, run
+from blocks import BY_COLUMNS, FILTERS_DOTS, FILTERS_LINES, FILTERS_VECTORS, FLAT, LINES, TURNED, VECTORS, check, run
 from samples import small_integers
 from test_gradients import CONVOLUTIONS, named
 from vectorized import costs, gradients, strips
@@ -20,7 +20,7 @@ from vectorized.conv import output_shape
 from vectorized.filters import as_rows
 from verification.cases import Case
 
-WAYS = {"by columns": BY_COLUMNS, "turned": TURNED, "flat": FLAT, "lines": LINES, "vectors": VECTORS}
+WAYS = {"by columns": BY_COLUMNS, "turned": TURNED, "flat": FLAT, "lines": LINES, "vectors": VECTORS, "dots": FILTERS_DOTS}
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 # ------------------------------------------------------------------------------------------------ what is not finite, every way
@@ -50,7 +50,7 @@ def test_zeros_around_g_or_among_its_filters_do_not_meet_infinity(
 
 @pytest.mark.parametrize("worst", [np.inf, np.nan])
 @pytest.mark.parametrize("where", ["x", "grad_output"])
-@pytest.mark.parametrize("way", [FILTERS_LINES, FILTERS_VECTORS], ids=["lines", "vectors"])
+@pytest.mark.parametrize("way", [FILTERS_LINES, FILTERS_VECTORS, FILTERS_DOTS], ids=["lines", "vectors", "dots"])
 def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
     way: Any, where: str, worst: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +111,7 @@ def test_the_sum_of_a_large_plane_has_the_roundings_of_a_row() -> None:
 )
 def test_planes_up_to_some_length_are_added_up_at_once(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     g, real, runs = small_integers(shape, "f8"), np.matmul, []
-    monkeypatch.setattr(np, "matmul", lambda a, b: runs.append(a.shape) or real(a, b))
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: runs.append(a.shape) or real(a, b, out))
     assert np.array_equal(gradients.bias_gradient(g, 0), g.sum((0, 2, 3)))
     N, K, P, Q = shape
     assert runs == ([(N * K, P * Q)] if P * Q <= 4096 else [(N * K * P, Q)]) * (N > 0)
@@ -223,7 +223,7 @@ def test_it_is_one_only_where_that_costs_less(stride: int, ways: list[str], monk
         (4, 6, 1, (3, 2), 99, ["strips", "flat"], None),
         (4, 6, 2, (3, 2), 72, ["strips", "flat", "lines"], ["strips", "lines"]),
         (4, 6, 2, (3, 2), 71, ["strips", "flat", "lines"], ["strips"]),
-        (4, 8, 4, (3, 2), 99, ["strips", "flat", "lines"], ["strips", "lines", "channels_last"]),
+        (4, 8, 4, (3, 2), 99, ["strips", "flat", "lines"], ["strips", "lines", "channels_last", "dots"]),
         (8, 4, 4, (3, 2), 99, ["strips", "flat", "lines", "channels_last"], ["strips", "lines"]),
         (4, 4, 4, (3, 1), 99, ["strips", "flat", "lines", "channels_last"], None),
     ],

@@ -10,8 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blocks import BY_COLUMNS, EDGES, FILTERS_LINES, PADDED, PLAIN, SIZES, Edge, check, convolution, run
-from vectorized import ALGORITHMS, Conv2d, gradients, lines, pointwise, strips, threads, winograd
+from blocks import BY_COLUMNS, EDGES, FILTERS_DOTS, FILTERS_LINES, PADDED, PLAIN, SIZES, Edge, check, convolution, run
+from vectorized import (
+    ALGORITHMS,
+    Conv2d,
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    dots,
+    gradients,
+    lines,
+    pointwise,
+    strips,
+    threads,
+    winograd,
+)
 from verification.cases import Case
 from verification.compare import judge
 from verification.oracles.exact import expected
@@ -165,20 +177,54 @@ def test_a_gradient_shares_out_its_groups_or_channels(groups: int, share: Any, m
 @pytest.mark.parametrize(
     ("way", "groups", "work"),  # of 2 images, 4 channels, 3×2 taps, 4×5 windows, 6 filters, whose rows have 6 pixels
     [
-        (BY_COLUMNS, 1, 2 * [2 * 4 * 6 * (4 * 5) * (6 + 2 * strips.COPIED)]),
-        (BY_COLUMNS, 2, 2 * [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED)]),
-        (FILTERS_LINES, 2, [2 * 4 * 6 * (4 * 5) * (3 + 2 * strips.COPIED), 2 * 4 * 2 * (4 * 6) * lines.COPIED]),
+        (BY_COLUMNS, 1, 3 * [2 * 4 * 6 * (4 * 5) * (6 + 2 * 50)]),  # of the bias, too: all are shared out or none
+        (BY_COLUMNS, 2, 3 * [2 * 4 * 6 * (4 * 5) * (3 + 2 * 50)]),
+        (FILTERS_LINES, 2, [2 * 4 * 6 * (4 * 5) * (3 + 2 * 50), 2 * 4 * 2 * (4 * 6) * 50, 2 * 4 * 6 * (4 * 5) * (3 + 2 * 50)]),
     ],
     ids=["by columns", "groups", "by lines"],
 )
-def test_how_much_work_a_gradient_is(way: Any, groups: int, work: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_much_work_a_gradient_is(
+    way: Any, groups: int, work: list[int], counted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module, name, value in way:
         monkeypatch.setattr(module, name, value)
-    counted: list[int] = []
-    for module in (gradients, lines):
-        monkeypatch.setattr(module, "products", lambda work, items, macs: (counted.append(macs), work(iter(items))))
     run(convolution("conv2d_backward", (4, 5), (4, 6, 3, 2, groups), PLAIN))
     assert counted == work
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of how much work the parts of a gradient are, as they are done."""
+    counted: list[int] = []
+    for module in (gradients, lines, dots):
+        monkeypatch.setattr(module, "products", lambda work, items, macs: (counted.append(macs), work(iter(items))))
+    return counted
+
+
+def test_how_much_work_dots_are(counted: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in FILTERS_DOTS:
+        monkeypatch.setattr(module, name, value)
+    run(convolution("conv2d_backward", (4, 5), (3, 6, 3, 2, 3), {"stride": (1, 2)}))  # in two planes of rows of five
+    assert counted[1] == 2 * (3 * (4 + 2) * 2 * 50 + 6 * 4 * (50 + 3 * 2 * 3)) * 5  # pixels, g, and a product as three
+
+
+def test_a_transposed_bias_is_as_much_work_as_the_filters(counted: list[int]) -> None:
+    x, weight = np.ones((2, 4, 5, 6)), np.ones((4, 3, 3, 2))
+    g = np.ones(conv_transpose2d(x, weight).shape)
+    counted.clear()
+    conv_transpose2d_backward(g, x, weight)
+    assert counted == 2 * [2 * 3 * (3 * 2) * (5 * 6) * (4 + 2 * 50)]
+
+
+@pytest.mark.parametrize(("macs", "pieces"), [(8, 2), (7, 1)])
+def test_the_gradient_of_a_bias_is_shared_out_by_planes(
+    macs: int, pieces: int, share: Any, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share(2)
+    monkeypatch.setattr(threads, "SHARE_MACS", 4)
+    g = np.arange(2.0 * 3 * 5).reshape(2, 3, 5, 1)
+    assert gradients.bias_gradient(g, macs).tolist() == g.sum((0, 2, 3)).tolist()
+    assert together == [2] * (pieces - 1)
 
 
 @each_path

@@ -120,7 +120,7 @@ def _global(a: Pool) -> bool:
     return a.kernel == a.x.shape[2:] and a.padding == ((0, 0), (0, 0))
 
 
-def _give_back(a: Pool, axis: int, parts: Array, cells: Array, taps: list[Tap]) -> None:
+def _give_back(a: Pool, axis: int, parts: Array, cells: Array, taps: tuple[Tap, ...]) -> None:
     """Fill ``cells`` with the sums of what the windows of an axis have for each of them, ``parts``."""
     apart = a.stride[axis] >= a.kernel[axis]  # no cell is in two windows
     if not apart or sum(windows.stop - windows.start for windows, _ in taps) < cells.shape[2 + axis]:

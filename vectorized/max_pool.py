@@ -147,7 +147,7 @@ def max_pool2d_backward(
 def _fill_with_indices(a: Pool, y: Array) -> Array:
     """Fill y (N, C, P, Q) with the maxima, and return their places, int64."""
     indices = np.empty(y.shape, np.int64)
-    blocks = plane_blocks(a, y.shape[2:], indices.itemsize, a.x.nbytes)
+    blocks = plane_blocks(a, y.shape[2:], y.itemsize, a.x.nbytes)
     each(lambda block: maxima_and_places(a, a.x[block], y[block], indices[block]), blocks, a.x.nbytes)
     return indices
 

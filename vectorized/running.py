@@ -12,6 +12,7 @@ Letters: n images, c channels, H×W pixels, R×S taps, P×Q windows. A tap is a 
 meet the image with it, and the cells where they do.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -121,13 +122,18 @@ def halved(operation: np.ufunc, row: Array, kernel: int, apart: int) -> Array:
         size *= 2
 
 
-def axis_taps(a: Pool, axis: int, count: int) -> list[Tap]:
+def axis_taps(a: Pool, axis: int, count: int) -> tuple[Tap, ...]:
     """Return, for each tap of one axis, which of its ``count`` windows meet the image with it, and where."""
-    before, stride, dilation = a.padding[axis][0], a.stride[axis], a.dilation[axis]
-    return [meeting(a.x.shape[2 + axis], count, stride, r * dilation - before) for r in range(a.kernel[axis])]
+    return _axis_taps(a.x.shape[2 + axis], count, a.kernel[axis], a.stride[axis], a.padding[axis][0], a.dilation[axis])
 
 
-def taps(axis: int, operation: np.ufunc, x: Array, y: Array, some: list[Tap], start: Any) -> None:
+@lru_cache(maxsize=4096)
+def _axis_taps(cells: int, count: int, kernel: int, stride: int, before: int, dilation: int) -> tuple[Tap, ...]:
+    """Return the same by sizes alone."""
+    return tuple(meeting(cells, count, stride, r * dilation - before) for r in range(kernel))
+
+
+def taps(axis: int, operation: np.ufunc, x: Array, y: Array, some: Sequence[Tap], start: Any) -> None:
     """Fill y with ``operation`` over the taps of x along one axis (0 height, 1 width)."""
     everywhere = slice(0, y.shape[2 + axis])
     some = sorted(some, key=lambda tap: tap[0] != everywhere)  # first those that every window meets
