@@ -23,6 +23,13 @@ def test_every_algorithm_is_there() -> None:
     assert len({edge.case.operation for edge in EDGES}) == 8
 
 
+def test_all_is_one_block_where_it_fits_and_one_thread_does_it() -> None:
+    assert blocks.even_blocks(3, 4, 2, most=24, threads=1) == [(slice(0, 3), slice(0, 4))]
+    assert blocks.even_blocks(3, 4, 2, most=23, threads=1) == [(slice(0, 2), slice(0, 4)), (slice(2, 3), slice(0, 4))]
+    assert blocks.even_blocks(2, 4, 2, most=99, threads=2) == [(slice(n, n + 1), slice(0, 4)) for n in (0, 1)]
+    assert blocks.even_blocks(0, 4, 2, most=99, threads=1) == []
+
+
 @pytest.mark.parametrize(
     ("images", "rows", "row_bytes", "most", "number", "expected"),
     [

@@ -12,7 +12,19 @@ import pytest
 
 import contract
 import vectorized
-from blocks import BY_COLUMNS, FILTERS_DOTS, FILTERS_LINES, FILTERS_VECTORS, FLAT, LINES, TURNED, VECTORS, check, run
+from blocks import (
+    BY_COLUMNS,
+    FILTERS_DOTS,
+    FILTERS_LINES,
+    FILTERS_VECTORS,
+    FLAT,
+    LINES,
+    TURNED,
+    VECTORS,
+    check,
+    convolution,
+    run,
+)
 from samples import small_integers
 from test_gradients import CONVOLUTIONS, named
 from vectorized import costs, gradients, strips
@@ -61,6 +73,17 @@ def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
     _, grad_weight, _ = vectorized.conv2d_backward(**given, groups=2)
     expected = [[[[4, worst]]], [[[4, 4]]]] if where == "x" else [[[[worst, worst]]], [[[4, 4]]]]
     np.testing.assert_array_equal(grad_weight, expected)
+
+
+@pytest.mark.parametrize("count", [(9, 2), (2, 9), (1, 6), (6, 1)])
+@pytest.mark.parametrize("options", [{}, {"padding": ((1, 1), (0, 3)), "dilation": (1, 2)}, {"stride": (3, 2)}])
+def test_dots_of_planes_higher_or_wider_than_others(
+    count: tuple[int, int], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in FILTERS_DOTS:
+        monkeypatch.setattr(module, name, value)
+    case = convolution("conv2d_backward", count, (3, 6, 3, 4, 3), options)
+    check(case, run(case))
 
 
 @each_way

@@ -50,7 +50,7 @@ def weight_gradient(a: Conv, g: Array, grad_w: Array, take: Take) -> None:
             strides = (*plane.strides[:2], 0, row.apart * plane.strides[2], column.apart * plane.strides[3], plane.strides[3])
             met = strided(plane, (*plane.shape[:2], 1, *taps, length), strides)
             sums = np.vecdot(met, runs)  # (n, c, K/G, R of this plane, S of this plane), of conjugate pixels
-            total[channels, :, row.taps, column.taps] += sums.sum(0, g.dtype)
+            total[channels, :, row.taps, column.taps] += sums.sum(0)
 
     def work(pieces: Iterator[slice]) -> None:
         for piece in pieces:

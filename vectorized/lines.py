@@ -48,20 +48,31 @@ def lines(a: Conv, y: Array, filters: Array, take: Take) -> None:
             shape = (*block.shape[:2], block.shape[2] * lay.width)
             total = block.reshape(shape) if lay.width == Q else take("total", shape, y.dtype)
             terms = [] if bias is None else [bias[groups]]
-            for i, sums in enumerate(inner_sums(lay, pixels, rows, filters[groups], y.dtype, take)):
-                terms = [*terms, *sums] if i == 0 else [total, *sums]
-                if len(terms) == 1:
-                    total[...] = terms[0]
-                else:
-                    np.add(terms[0], terms[1], out=total)
-                for line in terms[2:]:
-                    np.add(total, line, out=total)
+            for sums in inner_sums(lay, pixels, rows, filters[groups], y.dtype, take):
+                add_up([*terms, *sums], total)
+                terms = [total]
             if lay.width > Q:
                 block[...] = total.reshape(*block.shape[:3], lay.width)[..., :Q]
 
     row_values = (depth * S + K // G * R) * lay.width
     work_of_all = N * G * P * (depth * S * COPIED + K // G * R * (depth * S + COPIED)) * lay.width  # sums are copied, too
     products(work, blocks_of(N, G, P, row_values * y.itemsize, parts(work_of_all)), work_of_all)
+
+
+def add_up(terms: list[Array], total: Array) -> None:
+    """Fill ``total`` with the sum of some terms; the first may be what it holds already.
+
+    >>> some = np.array([1, 2])
+    >>> add_up([some, np.array([10, 20]), np.array([100, 200])], some)
+    >>> some
+    array([111, 222])
+    """
+    if len(terms) == 1:
+        total[...] = terms[0]
+    else:
+        np.add(terms[0], terms[1], out=total)
+    for term in terms[2:]:
+        np.add(total, term, out=total)
 
 
 def inner_sums(
