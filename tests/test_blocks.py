@@ -213,6 +213,14 @@ def test_flat_rows_are_zero_beside_the_image_and_nothing_is_left_of_older_scratc
         assert not np.isnan(grid).any(), (a, Q)
 
 
+def test_lines_that_reach_far_in_several_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in FILTERS_LINES:
+        monkeypatch.setattr(module, name, value)
+    for operation in ("conv2d", "conv2d_backward"):
+        case = convolution(operation, (2, 5), (4, 6, 4, 3, 2), {"stride": (2, 1), "dilation": (3, 1)})
+        check(case, run(case, "lines" * (operation == "conv2d")))
+
+
 @pytest.mark.parametrize(
     ("options", "shapes"),
     [(PADDED, [(4, 3, (4 + 2) * 5)]), (PLAIN, [(2, 3, 4, 7), (4, 3, (4 + 2) * 7)])],

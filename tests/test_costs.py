@@ -277,6 +277,8 @@ def test_lines_that_reach_far_have_planes_of_their_own(
     far = SHAPE._replace(stride=(stride, 1), dilation=(dilation, 1), bare=5, width=5)  # five windows fill a row
     alone("MULTIPLY")
     assert costs.lines(far).product == 2 * 6 * 3 * (rows / planes) * 5 * 4
+    whole = far._replace(dilation=(2 * stride, 1), P=4)  # the last line reads as many rows further down as there are windows
+    assert costs.lines(whole).product == 2 * 6 * 3 * (4 + 4) * 5 * 4
     alone("RUN")
     assert costs.lines(far).rest == 2 * 4 * (min(70, rows * 5) / (rows * 5) + 2 + 2 * 2 * planes)
 
@@ -311,26 +313,29 @@ def test_lines_of_dense_layers_and_of_wide_images_cost_more(alone: Callable[[str
 
 
 @pytest.mark.parametrize(
-    ("shape", "values", "runs", "wide", "calls"),
+    ("shape", "rows", "columns", "wide", "planes"),  # rows and columns of all planes of a channel
     [
-        (SHAPE, 2 * 4 * 7 * (2 * 5) + 2 * 6 * 5 * 5, 2 * 4 * 7 * (2 * 5) / 5 + 2 * 6 * 5, 5, 1 + 2 * 2),  # dealt to two planes
-        (UNIT, 2 * 4 * 7 * 6 + 2 * 6 * 5 * 6, 2 * 4 * 7 + 2 * 6 * 5, 6, 1 + 2),  # two taps of six pixels make five windows
-        (UNIT._replace(S=1, dilation=(2, 1)), 2 * 4 * 9 * 5 + 2 * 6 * 5 * 5, 2 * 4 * 9 + 2 * 6 * 5, 5, 1 + 2),
+        (SHAPE, 5 + 2, 2 * 5, 5, 2),  # dealt to two planes, each for one tap across
+        (SHAPE._replace(S=3), 5 + 2, 2 * 6, 6, 2),  # one of them for two
+        (SHAPE._replace(stride=(2, 2)), 2 * 5 + 1, 2 * 5, 5, 4),
+        (UNIT, 5 + 2, 5 + 1, 6, 1),
+        (UNIT._replace(dilation=(1, 2)), 5 + 2, 5 + 2, 7, 1),
+        (UNIT._replace(dilation=(2, 1), S=1), 5 + 4, 5, 5, 1),
     ],
 )
 def test_dots_are_of_rows_with_their_padding(
-    shape: costs.Shape, values: int, runs: int, wide: int, calls: int, alone: Callable[[str], None], monkeypatch: Any
+    shape: costs.Shape, rows: int, columns: int, wide: int, planes: int, alone: Callable[[str], None], monkeypatch: Any
 ) -> None:
-    taps = shape.R * shape.S
-    for name, count in (("COPY", values), ("RUN", runs), ("DOT", 2 * 6 * 5 * wide * taps), ("BEGIN", 2 * 6 * taps)):
+    pixels, results, taps = 2 * 4 * rows * columns, 2 * 6 * 5 * wide, shape.R * shape.S
+    runs = pixels / (5 if shape.stride[1] > 1 else wide) + results / wide
+    counts = {"COPY": pixels + results, "RUN": runs, "DOT": results * taps, "BEGIN": 2 * 6 * taps, "CALL": 1 + 2 * planes}
+    for name, count in counts.items():
         alone(name)
         assert costs.dots(shape) == (0, rounded(count)), name
         assert costs.cost("dots", shape._replace(cores=1)) == rounded(count)
     alone("CALL")
-    assert costs.dots(shape).rest == calls
     monkeypatch.setattr(costs, "STRIP_BYTES", 480)  # a plane of pixels at a time, and the results
-    plane = (values - 2 * 6 * 5 * wide) / (calls - 1) * 2
-    assert costs.dots(shape).rest == rounded(calls * (plane + 2 * 6 * 5 * wide) * 4 / 480)
+    assert costs.dots(shape).rest == rounded((1 + 2 * planes) * (pixels / planes + results) * 4 / 480)
 
 
 def test_in_blocks_there_are_fewer_channels_next_to_each_other(

@@ -57,9 +57,9 @@ def test_every_small_axis(
         laid, shape = (turned(a), (1, 2, 1, count)) if axis else (a, (1, 2, count, 1))
         y = np.full(shape, 99)
         if way is running.flat:
-            running.flat(operation, laid, laid.x, y, start, running.room(laid, y.shape[2:]))
+            y = running.flat(operation, laid, laid.x, shape, y.dtype, start, running.room(laid, y.shape[2:]))
         else:
-            running.pooled(operation, laid, laid.x, y, start)
+            y = running.pooled(operation, laid, laid.x, y, start)
         assert y[0].reshape(2, -1).tolist() == [due(a, plane, count, combine, start) for plane in (0, 1)], (a, count)
 
 
