@@ -13,7 +13,7 @@ import pytest
 import contract
 from benchmarks.layers import LAYERS
 from contract import Conv
-from vectorized import ALGORITHMS, costs
+from vectorized import ALGORITHMS, costs, strips
 from vectorized.conv import choose, output_shape
 from vectorized.costs import SPILLED, SPREAD
 
@@ -205,7 +205,8 @@ def test_without_a_stride_pixels_are_copied_in_rows_or_not_at_all(alone: Callabl
         ("strips", 1, 2 * 4 * 6 * 25 * 4 / 480),
         ("im2col", 1 - 1 / 2, 2 * 4 * 6 * 25 * 4 / 480 - 1 / 2),
         ("flat", 3 * 2, 3 * (2 * 4 * 6 * 25 * 4 / 480)),  # taps of two columns in turn make two planes
-        ("lines", (2 + 2 / 3) * 2, (2 + 2 / 3) * (2 * (4 * 2 + 6 * 3) * 7 * 5 * 4 / 480)),  # a third for each tap of a line
+        # a third for each tap of a line; where a block is a row, each line has a plane of its own
+        ("lines", (2 + 2 / 3) * 2, (1 + 3 * (1 + 2 / 3)) * (2 * (4 * 2 * 3 + 6 * 3) * 5 * 5 * 4 / 480)),
         ("channels_last", 3, 3 * (2 * (4 * 70 + 6 * 25) * 4 / 480)),
         ("shifted", 2 * 6, 2 * 6),
         ("fft", 4, 4),
@@ -272,13 +273,20 @@ def test_lines_of_a_stride_are_in_planes_and_their_sums_are_written(alone: Calla
     [(1, 2, 5 + 4, 1), (1, 3, 3 * 5, 3), (2, 2, 5 + 2, 1), (2, 4, 5 + 4, 1), (2, 6, 3 * 5, 3), (2, 3, 2 * 5 + 3, 2)],
 )
 def test_lines_that_reach_far_have_planes_of_their_own(
-    stride: int, dilation: int, rows: int, planes: int, alone: Callable[[str], None]
+    stride: int, dilation: int, rows: int, planes: int, alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = SHAPE._replace(stride=(stride, 1), dilation=(dilation, 1), bare=5, width=5)  # five windows fill a row
     alone("MULTIPLY")
     assert costs.lines(far).product == 2 * 6 * 3 * (rows / planes) * 5 * 4
     whole = far._replace(dilation=(2 * stride, 1), P=4)  # the last line reads as many rows further down as there are windows
     assert costs.lines(whole).product == 2 * 6 * 3 * (4 + 4) * 5 * 4
+    monkeypatch.setattr(costs, "STRIP_BYTES", 4 * (2 * 2 + 3 * 3) * 5 * 4)  # four such rows are a block
+    assert costs.lines(whole._replace(P=6)).product == 2 * 6 * 3 * (6 + 4) * 5 * 4
+    monkeypatch.setattr(costs, "STRIP_BYTES", 4 * (2 * 2 + 3 * 3) * 5 * 4 - 1)  # three are
+    assert costs.lines(whole._replace(P=6)).product == 2 * 6 * 3 * 6 * 5 * 4
+    monkeypatch.setattr(costs, "STRIP_BYTES", 1)  # one is
+    assert costs.lines(whole._replace(R=1)).product == 2 * 6 * 1 * 4 * 5 * 4
+    monkeypatch.setattr(costs, "STRIP_BYTES", strips.STRIP_BYTES)
     alone("RUN")
     assert costs.lines(far).rest == 2 * 4 * (min(70, rows * 5) / (rows * 5) + 2 + 2 * 2 * planes)
 

@@ -27,7 +27,7 @@ from blocks import (
 )
 from samples import small_integers
 from test_gradients import CONVOLUTIONS, named
-from vectorized import costs, gradients, strips
+from vectorized import costs, dots, gradients, strips
 from vectorized.conv import output_shape
 from vectorized.filters import as_rows
 from verification.cases import Case
@@ -73,6 +73,32 @@ def test_what_wraps_into_the_next_row_does_not_reach_a_gradient(
     _, grad_weight, _ = vectorized.conv2d_backward(**given, groups=2)
     expected = [[[[4, worst]]], [[[4, 4]]]] if where == "x" else [[[[worst, worst]]], [[[4, 4]]]]
     np.testing.assert_array_equal(grad_weight, expected)
+
+
+@pytest.mark.parametrize(("dtype", "weighed"), [("f2", True), ("f8", True), ("c8", True), ("i1", False), ("O", False)])
+def test_dots_are_for_numbers_that_blas_knows(dtype: str, weighed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(costs, "cheapest", lambda names, _: asked.append(names) or names[0])
+    a = canonical((1, 3, 5, 6), (3, 1, 3, 2), groups=3)
+    x, g = np.ones(a.x.shape, dtype), np.ones(output_shape(a), contract.carrier(np.dtype(dtype)))
+    gradients.weight_gradient(a, g, x, np.zeros(a.weight.shape, g.dtype))
+    assert ("dots" in asked[0]) is weighed
+
+
+@pytest.mark.parametrize("longest", [1, 7, 17, 18, 19])
+def test_long_dot_products_are_cut(longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenBLAS would wake its threads for each of them."""
+    for module, name, value in FILTERS_DOTS:
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(dots, "LONGEST", longest)
+    real, lengths = np.vecdot, []
+    monkeypatch.setattr(np, "vecdot", lambda a, b: lengths.append((a.shape[-1], b.shape[-1])) or real(a, b))
+    case = convolution(
+        "conv2d_backward", (3, 4), (2, 4, 2, 4, 2), {}
+    )  # from the first of 3 rows of 7 to the fourth of the last
+    check(case, run(case))
+    cut = [min(longest, 18 - first) for first in range(0, 18, longest)]
+    assert lengths == [(n, n) for n in cut]
 
 
 @pytest.mark.parametrize("count", [(9, 2), (2, 9), (1, 6), (6, 1)])

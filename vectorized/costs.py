@@ -147,7 +147,8 @@ def flat(s: Shape) -> Work:
 def lines(s: Shape) -> Work:
     """Pixels, columns of one axis, zeros where they wrap and at their ends, products, their sums, and a copy as in ``flat``."""
     row, (planes, apart) = max(s.Q, -(-s.bare // s.stride[1])), phases(s.R, s.stride[0], s.dilation[0])
-    if (-(-s.R // planes) - 1) * apart > s.P:  # they reach far: a plane for each line
+    together = STRIP_BYTES // ((s.C // s.G * s.S + s.K // s.G * s.R) * row * s.itemsize)  # rows of windows in a block
+    if (-(-s.R // planes) - 1) * apart > min(s.P, max(1, together)):  # they reach far: a plane for each line
         planes = s.R
     rows = planes * s.P + (s.R - planes) * apart  # of all planes
     columns, inner = s.N * s.C * s.S * rows * row, s.N * s.K * s.R * rows * row / planes

@@ -22,6 +22,7 @@ from vectorized.threads import parts, products
 from vectorized.windows import meeting, strided
 
 MULTIPLIED = 3  # measured: a value of a dot product takes as long as so many multiplications of a matrix product
+LONGEST = 2**13  # values of a dot product: from 10,000 on OpenBLAS shares out each by itself, and the waiting takes longer
 
 
 def weight_gradient(a: Conv, g: Array, grad_w: Array, take: Take) -> None:
@@ -49,8 +50,10 @@ def weight_gradient(a: Conv, g: Array, grad_w: Array, take: Take) -> None:
             taps = len(range(R)[row.taps]), len(range(S)[column.taps])
             strides = (*plane.strides[:2], 0, row.apart * plane.strides[2], column.apart * plane.strides[3], plane.strides[3])
             met = strided(plane, (*plane.shape[:2], 1, *taps, length), strides)
-            sums = np.vecdot(met, runs)  # (n, c, K/G, R of this plane, S of this plane), of conjugate pixels
-            total[channels, :, row.taps, column.taps] += sums.sum(0)
+            for first in range(0, length, LONGEST):
+                some = slice(first, first + LONGEST)
+                sums = np.vecdot(met[..., some], runs[..., some])  # (n, c, K/G, R and S of this plane), of conjugate pixels
+                total[channels, :, row.taps, column.taps] += sums.sum(0)
 
     def work(pieces: Iterator[slice]) -> None:
         for piece in pieces:

@@ -194,7 +194,7 @@ def weight_gradient(a: Conv, g: Array, x: Array, grad_w: Array) -> None:
     """
     a, (K, G), take = a._replace(x=x), (g.shape[1], a.groups), Scratch().take
     if G > 1 and a.weight.shape[3] > 1:  # of filters one tap wide the columns are long runs by themselves
-        depthwise = ["channels_last"] + ["dots"] * (g.dtype != object)
+        depthwise = ["channels_last"] + ["dots"] * (g.dtype.kind in "fc")  # no BLAS has dot products of integers
         names = ["strips"] + ["lines"] * (grad_w.size <= FEW) + depthwise * (a.weight.shape[1] == 1)
         name = costs.cheapest(tuple(names), costs.shape(a, g.shape[2:], prepared=False))
         if name in WEIGHT_GRADIENTS:
