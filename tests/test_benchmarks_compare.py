@@ -109,7 +109,7 @@ def test_the_constants_are_measured(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     constants.main()
     lines = capsys.readouterr().out.splitlines()
     assert " ".join(line.split()[0] for line in lines[1:]) == (
-        "MULTIPLY SMALL COPY RUN DEALT SCATTERED ADD SHORT FUSED STEP TURNED CALL"
+        "MULTIPLY SMALL COPY RUN DEALT SCATTERED ADD SHORT FUSED STEP DOT BEGIN TURNED CALL"
     )
 
 
