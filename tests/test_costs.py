@@ -270,7 +270,15 @@ def test_lines_of_a_stride_are_in_planes_and_their_sums_are_written(alone: Calla
 
 @pytest.mark.parametrize(
     ("stride", "dilation", "rows", "planes"),  # of three lines and five windows
-    [(1, 2, 5 + 4, 1), (1, 3, 3 * 5, 3), (2, 2, 5 + 2, 1), (2, 4, 5 + 4, 1), (2, 6, 3 * 5, 3), (2, 3, 2 * 5 + 3, 2)],
+    [
+        (1, 2, 5 + 4, 1),
+        (1, 3, 3 * 5, 3),
+        (2, 2, 5 + 2, 1),
+        (2, 4, 5 + 4, 1),
+        (2, 6, 3 * 5, 3),
+        (2, 3, 2 * 5 + 3, 2),
+        (2, 7, 3 * 5, 3),
+    ],
 )
 def test_lines_that_reach_far_have_planes_of_their_own(
     stride: int, dilation: int, rows: int, planes: int, alone: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
