@@ -127,7 +127,7 @@ def axis_taps(a: Pool, axis: int, count: int) -> tuple[Tap, ...]:
     return _axis_taps(a.x.shape[2 + axis], count, a.kernel[axis], a.stride[axis], a.padding[axis][0], a.dilation[axis])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # a window of a thousand taps leaves as many slices here
 def _axis_taps(cells: int, count: int, kernel: int, stride: int, before: int, dilation: int) -> tuple[Tap, ...]:
     """Return the same by sizes alone."""
     return tuple(meeting(cells, count, stride, r * dilation - before) for r in range(kernel))
